@@ -1,0 +1,214 @@
+"""Where evaluations run: one contract, any number of workers.
+
+An executor here is a `concurrent.futures.Executor` and a name.  Worker processes are *spawned*, one thread each: a
+forked process would inherit the locks of numerical libraries, and two processes with two threads each fight for two
+cores.  `run_all` adds what a campaign needs on top: order-free results, an exception that becomes a failed record,
+and a worker that dies takes nothing with it but its own attempt.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Final, Protocol, TypeVar
+
+from dynaphase.errors import ConfigError
+
+__all__ = ["EXECUTORS", "ProcessWorkers", "SerialWorkers", "Workers", "make_workers", "run_all"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+MAX_DEATHS: Final = 3
+"""How often the same task may kill its worker before it is given up."""
+
+
+class Workers(Protocol):
+    """Makes executors; a broken one is replaced by a fresh one."""
+
+    n_workers: int
+
+    def start(self) -> Executor:
+        """A fresh executor."""
+        ...
+
+    def stop(self, executor: Executor) -> None:
+        """End it now, without waiting for what it is doing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SerialWorkers:
+    """Everything in this process, one after the other: for debugging and tests."""
+
+    n_workers: int = 1
+
+    def start(self) -> Executor:
+        """An executor that runs each call at once."""
+        return _ImmediateExecutor()
+
+    def stop(self, executor: Executor) -> None:
+        """Nothing to end."""
+        executor.shutdown(wait=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessWorkers:
+    """Spawned processes, one thread each."""
+
+    n_workers: int
+
+    def start(self) -> Executor:
+        """A pool of worker processes."""
+        from multiprocessing import get_context
+
+        return ProcessPoolExecutor(
+            self.n_workers, mp_context=get_context("spawn"), initializer=_prepare_worker, initargs=(os.getpid(),)
+        )
+
+    def stop(self, executor: Executor) -> None:
+        """Terminate the workers: what they were computing is not recorded and will be computed again."""
+        processes = list((getattr(executor, "_processes", None) or {}).values())
+        executor.shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            process.terminate()
+
+
+EXECUTORS: Final = ("processes", "serial")
+
+
+def make_workers(name: str = "processes", n_workers: int | None = None) -> Workers:
+    """Workers by name; `n_workers` defaults to the cores that this process may use.
+
+    Raises
+    ------
+    ConfigError
+        If the name is not one of `EXECUTORS` or the number is not positive.
+    """
+    if name not in EXECUTORS:
+        close = get_close_matches(name, EXECUTORS, n=1)
+        hint = f" Did you mean '{close[0]}'?" if close else ""
+        raise ConfigError(f"there is no executor '{name}'; there are: {', '.join(EXECUTORS)}.{hint}")
+    if n_workers is not None and n_workers < 1:
+        raise ConfigError(f"the number of workers must be at least 1, not {n_workers}")
+    if name == "serial":
+        return SerialWorkers()
+    return ProcessWorkers(n_workers or n_cores())
+
+
+def n_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run_all(
+    workers: Workers,
+    function: Callable[[T], R],
+    tasks: Sequence[T],
+    on_failure: Callable[[T, str], R],
+) -> Iterator[R]:
+    """Results of ``function(task)`` for every task, in the order in which they finish.
+
+    Parameters
+    ----------
+    workers : Workers
+    function : callable
+        Picklable, as are tasks and results.
+    tasks : sequence
+    on_failure : callable
+        ``(task, reason) → result`` for a call that raised, or that killed its worker `MAX_DEATHS` times.
+    """
+    deaths = dict.fromkeys(range(len(tasks)), 0)
+    waiting = list(range(len(tasks)))
+    executor = workers.start()
+    running: dict[Future[R], int] = {}
+    try:
+        while waiting or running:
+            # Twice the workers: enough to keep them busy, little enough that a broken pool blames few.
+            while waiting and len(running) < 2 * workers.n_workers:
+                index = waiting.pop(0)
+                running[executor.submit(function, tasks[index])] = index
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            is_broken = False
+            for future in done:
+                index = running.pop(future)
+                error = future.exception()
+                if error is None:
+                    yield future.result()
+                elif isinstance(error, BrokenProcessPool):
+                    is_broken = True
+                    waiting.append(index)
+                else:
+                    yield on_failure(tasks[index], f"{type(error).__name__}: {error}")
+            if is_broken:
+                waiting.extend(running.values())
+                running.clear()
+                workers.stop(executor)
+                yield from _retry_alone(workers, function, tasks, waiting, deaths, on_failure)
+                waiting.clear()
+                return
+    finally:
+        workers.stop(executor)
+
+
+def _retry_alone(
+    workers: Workers,
+    function: Callable[[T], R],
+    tasks: Sequence[T],
+    indices: Sequence[int],
+    deaths: dict[int, int],
+    on_failure: Callable[[T, str], R],
+) -> Iterator[R]:
+    """After a worker died: fresh pools, and a task that keeps killing its worker is named and given up."""
+    remaining = list(indices)
+    while remaining:
+        executor = workers.start()
+        futures = {executor.submit(function, tasks[index]): index for index in remaining[: workers.n_workers]}
+        remaining = remaining[workers.n_workers :]
+        try:
+            for future, index in futures.items():
+                try:
+                    yield future.result()
+                except BrokenProcessPool:
+                    deaths[index] += 1
+                    if deaths[index] >= MAX_DEATHS:
+                        yield on_failure(tasks[index], f"the worker process died {MAX_DEATHS} times on this task")
+                    else:
+                        remaining.append(index)
+                except Exception as error:
+                    yield on_failure(tasks[index], f"{type(error).__name__}: {error}")
+        finally:
+            workers.stop(executor)
+
+
+class _ImmediateExecutor(Executor):
+    def submit(self, fn, /, *args, **kwargs):  # type: ignore[no-untyped-def]
+        future: Future[object] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+def _prepare_worker(parent: int) -> None:
+    """In a fresh worker: leave Ctrl-C to the parent, use one thread, and do not outlive the parent."""
+    import threading
+    import time
+
+    from threadpoolctl import threadpool_limits
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threadpool_limits(1)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)  # the campaign was killed: nobody would take the result
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,1 @@
+"""Material systems: composition and temperature in, phases and parameters out."""

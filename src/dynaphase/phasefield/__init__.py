@@ -1,0 +1,1 @@
+"""The phase-field simulator; usable on its own, knows nothing of learning."""
