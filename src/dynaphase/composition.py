@@ -149,7 +149,7 @@ def read_amounts(source: CompositionLike) -> Amounts:
 
 
 def _parse_formula(formula: str) -> dict[str, float]:
-    from pymatgen.core import Composition as PymatgenComposition
+    from pymatgen.core.composition import Composition as PymatgenComposition
 
     text = formula.strip()
     if not text:
@@ -169,7 +169,7 @@ def _parse_formula(formula: str) -> dict[str, float]:
 
 
 def _element(name: object) -> str:
-    from pymatgen.core import Element
+    from pymatgen.core.periodic_table import Element
 
     if not isinstance(name, str) or not Element.is_valid_symbol(name):
         raise CompositionError(f"'{name}' is not the symbol of a chemical element")

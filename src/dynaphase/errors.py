@@ -18,6 +18,9 @@ and leaves with the exit code; it never shows a traceback for one of these.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 __all__ = [
     "CampaignError",
     "CompositionError",
@@ -28,6 +31,7 @@ __all__ = [
     "InputError",
     "Interrupted",
     "SimulationError",
+    "unknown_choice",
 ]
 
 
@@ -73,3 +77,11 @@ class Interrupted(DynaPhaseError):  # noqa: N818 - an interruption is no error
     """The user stopped a running campaign; everything finished so far is kept."""
 
     exit_code = 130
+
+
+def unknown_choice(kind: str, name: object, choices: Iterable[str]) -> ConfigError:
+    """The error for a choice that does not exist or is not built: what there is, and the nearest match."""
+    known = list(choices)
+    close = get_close_matches(str(name), known, n=1)
+    hint = f" Did you mean '{close[0]}'?" if close else ""
+    return ConfigError(f"{kind} '{name}' is not available; there is: {', '.join(known)}.{hint}")

@@ -14,10 +14,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Final, Protocol, TypeVar
 
-from dynaphase.errors import ConfigError
+from dynaphase.errors import ConfigError, unknown_choice
 
 __all__ = ["EXECUTORS", "ProcessWorkers", "SerialWorkers", "Workers", "make_workers", "run_all"]
 
@@ -31,7 +30,10 @@ MAX_DEATHS: Final = 3
 class Workers(Protocol):
     """Makes executors; a broken one is replaced by a fresh one."""
 
-    n_workers: int
+    @property
+    def n_workers(self) -> int:
+        """Tasks at a time."""
+        ...
 
     def start(self) -> Executor:
         """A fresh executor."""
@@ -68,7 +70,10 @@ class ProcessWorkers:
         from multiprocessing import get_context
 
         return ProcessPoolExecutor(
-            self.n_workers, mp_context=get_context("spawn"), initializer=_prepare_worker, initargs=(os.getpid(),)
+            self.n_workers,
+            mp_context=get_context("spawn"),
+            initializer=_prepare_worker,
+            initargs=(os.getpid(),),
         )
 
     def stop(self, executor: Executor) -> None:
@@ -91,9 +96,7 @@ def make_workers(name: str = "processes", n_workers: int | None = None) -> Worke
         If the name is not one of `EXECUTORS` or the number is not positive.
     """
     if name not in EXECUTORS:
-        close = get_close_matches(name, EXECUTORS, n=1)
-        hint = f" Did you mean '{close[0]}'?" if close else ""
-        raise ConfigError(f"there is no executor '{name}'; there are: {', '.join(EXECUTORS)}.{hint}")
+        raise unknown_choice("executor", name, EXECUTORS)
     if n_workers is not None and n_workers < 1:
         raise ConfigError(f"the number of workers must be at least 1, not {n_workers}")
     if name == "serial":
@@ -123,67 +126,49 @@ def run_all(
     on_failure : callable
         ``(task, reason) → result`` for a call that raised, or that killed its worker `MAX_DEATHS` times.
     """
-    deaths = dict.fromkeys(range(len(tasks)), 0)
     waiting = list(range(len(tasks)))
-    executor = workers.start()
     running: dict[Future[R], int] = {}
+    executor = workers.start()
     try:
         while waiting or running:
-            # Twice the workers: enough to keep them busy, little enough that a broken pool blames few.
+            # Twice the workers: enough to keep them busy, little enough that a broken pool makes few suspects.
             while waiting and len(running) < 2 * workers.n_workers:
                 index = waiting.pop(0)
                 running[executor.submit(function, tasks[index])] = index
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            is_broken = False
-            for future in done:
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            suspects = []
+            for future in finished:
                 index = running.pop(future)
                 error = future.exception()
-                if error is None:
-                    yield future.result()
-                elif isinstance(error, BrokenProcessPool):
-                    is_broken = True
-                    waiting.append(index)
-                else:
+                if isinstance(error, BrokenProcessPool):
+                    suspects.append(index)
+                elif error is not None:
                     yield on_failure(tasks[index], f"{type(error).__name__}: {error}")
-            if is_broken:
-                waiting.extend(running.values())
-                running.clear()
+                else:
+                    yield future.result()
+            if suspects:
                 workers.stop(executor)
-                yield from _retry_alone(workers, function, tasks, waiting, deaths, on_failure)
-                waiting.clear()
-                return
+                for index in sorted([*suspects, *running.values()]):
+                    yield _run_alone(workers, function, tasks[index], on_failure)
+                running.clear()
+                executor = workers.start()
     finally:
         workers.stop(executor)
 
 
-def _retry_alone(
-    workers: Workers,
-    function: Callable[[T], R],
-    tasks: Sequence[T],
-    indices: Sequence[int],
-    deaths: dict[int, int],
-    on_failure: Callable[[T, str], R],
-) -> Iterator[R]:
-    """After a worker died: fresh pools, and a task that keeps killing its worker is named and given up."""
-    remaining = list(indices)
-    while remaining:
+def _run_alone(workers: Workers, function: Callable[[T], R], task: T, on_failure: Callable[[T, str], R]) -> R:
+    """After a worker died nobody knows which task killed it: each suspect gets a worker of its own."""
+    for _ in range(MAX_DEATHS):
         executor = workers.start()
-        futures = {executor.submit(function, tasks[index]): index for index in remaining[: workers.n_workers]}
-        remaining = remaining[workers.n_workers :]
         try:
-            for future, index in futures.items():
-                try:
-                    yield future.result()
-                except BrokenProcessPool:
-                    deaths[index] += 1
-                    if deaths[index] >= MAX_DEATHS:
-                        yield on_failure(tasks[index], f"the worker process died {MAX_DEATHS} times on this task")
-                    else:
-                        remaining.append(index)
-                except Exception as error:
-                    yield on_failure(tasks[index], f"{type(error).__name__}: {error}")
+            return executor.submit(function, task).result()
+        except BrokenProcessPool:
+            continue
+        except Exception as error:
+            return on_failure(task, f"{type(error).__name__}: {error}")
         finally:
             workers.stop(executor)
+    return on_failure(task, f"the worker process died {MAX_DEATHS} times on this evaluation (out of memory?)")
 
 
 class _ImmediateExecutor(Executor):

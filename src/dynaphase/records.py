@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
-import numpy as np
 import numpy.typing as npt
 
 from dynaphase.composition import Composition
@@ -126,7 +125,3 @@ class Record:
         data["notes"] = tuple(data["notes"])
         return cls(candidate=Candidate(**asked), **data)
 
-
-def is_finite(values: Mapping[str, float]) -> bool:
-    """Whether every value is a finite number."""
-    return bool(np.all(np.isfinite(list(values.values()))))

@@ -29,7 +29,7 @@ from dynaphase.records import MODEL_VERSION, Fields, Record
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["SCHEMA_VERSION", "Event", "Store"]
+__all__ = ["SCHEMA_VERSION", "Event", "Store", "as_dataset", "save_run"]
 
 SCHEMA_VERSION: Final = 1
 
@@ -163,7 +163,8 @@ class Store:
 
         if not self.has_fields(key):
             raise CampaignError(f"{self.directory} holds no fields for the record {key}")
-        return xr.open_zarr(self._fields_path(key), consolidated=False).load()
+        fields: xr.Dataset = xr.open_zarr(self._fields_path(key), consolidated=False).load()
+        return fields
 
     def close(self) -> None:
         """Close the database; the store cannot be used afterwards."""
@@ -236,6 +237,25 @@ class Store:
                 f"has store {SCHEMA_VERSION}, model {MODEL_VERSION}. Results of different models do not mix: "
                 "start a new campaign, or open this one with the version that made it."
             )
+
+
+def save_run(directory: str | Path, record: Record) -> None:
+    """Keep one evaluation outside a campaign: ``record.json`` and ``fields.zarr`` (readable with xarray).
+
+    Raises
+    ------
+    CampaignError
+        If the directory holds a run already, or cannot be written.
+    """
+    path = Path(directory)
+    if (path / "record.json").exists():
+        raise CampaignError(f"{path} already holds a run; choose another directory")
+    with _disk_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+        if record.fields is not None:
+            as_dataset(record.fields, record.formula).to_zarr(path / "fields.zarr", mode="w", consolidated=False)
+        text = json.dumps(record.to_json(), indent=2, ensure_ascii=False)
+        (path / "record.json").write_text(text + "\n", encoding="utf-8")
 
 
 def as_dataset(fields: Fields, title: str = "") -> xr.Dataset:

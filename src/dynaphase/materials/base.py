@@ -112,6 +112,8 @@ class Assemblage:
     """Composition coordinate x of the host solid solution (0 where there is no host)."""
     charge_imbalance: float
     """δ = ℓ − (1 + α): lithium in excess of the stoichiometric line, per formula unit of the host."""
+    film_formers: tuple[str, ...] = ()
+    """Low-melting secondary phases that spread on grain boundaries before they form particles."""
     basis: str = "per two framework cations"
 
     @property

@@ -1,0 +1,434 @@
+"""A campaign: the one stateful object.  Ask, simulate, tell, stop, recommend; interrupt and resume at any point."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from dynaphase.composition import CompositionLike
+from dynaphase.config import PRESETS, CampaignConfig, load_config
+from dynaphase.errors import CampaignError, FitError, Interrupted, unknown_choice
+from dynaphase.evaluation import evaluate_candidate
+from dynaphase.executors import Workers, make_workers, run_all
+from dynaphase.materials import get_system
+from dynaphase.materials.base import MaterialSystem
+from dynaphase.recommend import Forecast, forecast, recommend
+from dynaphase.records import Candidate, Record, RecordStatus
+from dynaphase.rounds import Plan, StopReason, initial_plan, next_plan, stop_reason
+from dynaphase.space import CompositionSpace, make_sampler
+from dynaphase.store import Store
+from dynaphase.training import Learned, choose_batch, learn
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["CONFIG_NAME", "Campaign", "Observer"]
+
+CONFIG_NAME: Final = "campaign.toml"
+LOCK_NAME: Final = "campaign.lock"
+
+
+class Observer:
+    """What a run tells while it goes on; override what you want to see."""
+
+    def planned(self, plan: Plan, n_open: int, n_total: int) -> None:
+        """A round begins: `n_open` of its `n_total` simulations are still to be made."""
+
+    def finished(self, record: Record) -> None:
+        """A simulation ended."""
+
+    def assessed(self, assessment: Mapping[str, Any]) -> None:
+        """The surrogate was fitted and judged."""
+
+    def stopped(self, reason: StopReason) -> None:
+        """The campaign ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """Everything known, read from the store."""
+
+    plans: tuple[Plan, ...]
+    records: Mapping[str, Record]
+    assessments: tuple[Mapping[str, Any], ...]
+
+    @property
+    def n_failed(self) -> int:
+        return sum(not record.is_done for record in self.records.values())
+
+
+class Campaign:
+    """A directory with a configuration, its records and what was learned from them.
+
+    Use `create` or `open`.  Looking (`status`, `frame`, `predict`, `suggest`) never writes; `run` holds a lock, so
+    a second process on the same campaign is refused.
+
+    Examples
+    --------
+    >>> campaign = Campaign.create("my-campaign", preset="demo", seed=0)   # doctest: +SKIP
+    >>> campaign.run()                                                     # doctest: +SKIP
+    >>> campaign.suggest(5)                                                # doctest: +SKIP
+    """
+
+    def __init__(self, directory: Path, config: CampaignConfig) -> None:
+        self.directory = directory
+        self.config = config
+        self.system: MaterialSystem = get_system(config.system)
+        self.space: CompositionSpace = CompositionSpace(self.system, make_sampler(config.space.sampler))
+        self._learned: tuple[int, Learned] | None = None
+
+    # --- making and opening ------------------------------------------------------------------------------
+
+    @classmethod
+    def create(
+        cls,
+        directory: str | Path,
+        preset: str = "demo",
+        *,
+        config: CampaignConfig | None = None,
+        system: str | None = None,
+        seed: int | None = None,
+    ) -> Campaign:
+        """A new campaign in an empty or missing directory.
+
+        Parameters
+        ----------
+        directory : path
+        preset : str
+            Name in `dynaphase.config.PRESETS`; ignored when `config` is given.
+        config : CampaignConfig, optional
+        system, seed : optional
+            Override those of the preset.
+
+        Raises
+        ------
+        ConfigError
+            Unknown preset or system.
+        CampaignError
+            The directory holds something already or cannot be written.
+        """
+        if config is None:
+            if preset not in PRESETS:
+                raise unknown_choice("preset", preset, PRESETS)
+            config = PRESETS[preset]
+        else:
+            preset = ""
+        changes = {"system": system, "seed": seed}
+        config = CampaignConfig.model_validate(
+            config.model_dump() | {name: value for name, value in changes.items() if value is not None}
+        )
+        path = Path(directory)
+        get_system(config.system)
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise CampaignError(
+                f"{path} exists and is not an empty directory; choose another name, or resume the campaign in it "
+                f"with 'dynaphase run {path}'"
+            )
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            (path / CONFIG_NAME).write_text(config.to_toml(preset or None), encoding="utf-8")
+        except OSError as error:
+            raise CampaignError(f"{path} cannot be written: {error.strerror or error}") from None
+        Store.create(path, config.identity).close()
+        return cls(path, config)
+
+    @classmethod
+    def open(cls, place: str | Path) -> Campaign:
+        """The campaign of a directory, or of a configuration file (its folder is then the campaign directory).
+
+        Raises
+        ------
+        CampaignError
+            If there is no campaign, or it belongs to another version of the model.
+        ConfigError
+            If its configuration is malformed, or changed in a part that decides which records there are.
+        """
+        path = Path(place)
+        file = path / CONFIG_NAME if path.is_dir() else path
+        if path.is_dir() and not file.is_file():
+            raise CampaignError(
+                f"{path} is no campaign directory: it has no {CONFIG_NAME}. Make one with 'dynaphase new DIR'."
+            )
+        if not path.exists():
+            raise CampaignError(f"there is no {path}; make a campaign with 'dynaphase new {path}'")
+        config = load_config(file)
+        campaign = cls(file.parent, config)
+        if (file.parent / "records.sqlite").is_file():
+            store = Store(file.parent, is_read_only=True)
+            try:
+                _check_identity(store.identity, config.identity, file)
+            finally:
+                store.close()
+        return campaign
+
+    # --- running -----------------------------------------------------------------------------------------
+
+    def run(
+        self,
+        n_workers: int | None = None,
+        executor: str = "processes",
+        observer: Observer | None = None,
+    ) -> StopReason:
+        """Start or resume, until the campaign stops by itself.
+
+        Parameters
+        ----------
+        n_workers : int, optional
+            Simulations at a time; by default one per core.
+        executor : {"processes", "serial"}
+        observer : Observer, optional
+
+        Returns
+        -------
+        StopReason
+
+        Raises
+        ------
+        Interrupted
+            On Ctrl-C: everything finished is kept, and running again goes on.
+        CampaignError
+            Another process runs this campaign, or the disk refuses.
+        FitError
+            Too few simulations succeeded to learn from.
+        """
+        workers = make_workers(executor, n_workers)
+        watcher = observer or Observer()
+        with self._locked():
+            if not (self.directory / "records.sqlite").is_file():
+                Store.create(self.directory, self.config.identity).close()
+            store = Store(self.directory)
+            try:
+                return self._run(store, workers, watcher)
+            except KeyboardInterrupt:
+                store.log("interrupted", {})
+                raise Interrupted(
+                    f"interrupted; {len(store.keys())} finished simulations are kept. "
+                    f"Go on with 'dynaphase run {self.directory}'."
+                ) from None
+            finally:
+                store.close()
+
+    def _run(self, store: Store, workers: Workers, observer: Observer) -> StopReason:
+        store.log("started", {"pid": os.getpid(), "n_workers": workers.n_workers})
+        if not store.events("planned"):
+            store.log("planned", initial_plan(self.config, self.space, self.system.reference).to_json())
+        while True:
+            plan = _state(store).plans[-1]
+            self._simulate(store, workers, plan, observer)
+            state = _state(store)
+            if len(state.assessments) <= plan.number:
+                learned = self._learn(state)
+                store.log("assessed", {"round": plan.number, **learned.assessment})
+                state = _state(store)
+            else:
+                learned = None
+            observer.assessed(state.assessments[-1])
+            n_planned = sum(len(p.candidates(self.config)) for p in state.plans)
+            reason = stop_reason(self.config, [a["accuracy"] for a in state.assessments], n_planned)
+            if reason is not None:
+                store.log("stopped", {"reason": reason.value})
+                observer.stopped(reason)
+                return reason
+            known = {composition for p in state.plans for composition, _ in p.asked}
+            learned = learned or self._learn(state)
+            chosen = choose_batch(learned, self.config, self.space, plan.number + 1, known)
+            store.log("planned", next_plan(plan.number + 1, chosen).to_json())
+
+    def _simulate(self, store: Store, workers: Workers, plan: Plan, observer: Observer) -> None:
+        candidates = plan.candidates(self.config)
+        kept = store.keys()
+        missing = [candidate for candidate in candidates if candidate.key not in kept]
+        observer.planned(plan, len(missing), len(candidates))
+        function = partial(evaluate_candidate, system=self.system)
+        for record in run_all(workers, function, missing, self._failed):
+            store.add(record)
+            observer.finished(record)
+
+    def _failed(self, candidate: Candidate, reason: str) -> Record:
+        return Record(candidate, RecordStatus.FAILED, self.system.formula(candidate.composition), reason=reason)
+
+    def _learn(self, state: _State) -> Learned:
+        return learn(state.plans, state.records, self.config, self.space)
+
+    # --- looking -----------------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        """Where the campaign stands, under the names of ``dynaphase status --json``."""
+        with self._looking() as store:
+            state = _state(store)
+            last = store.events()[-1] if store.events() else None
+        planned = {c.key for plan in state.plans for c in plan.candidates(self.config)}
+        is_running = self._is_locked()
+        stopped = last is not None and last.kind in ("stopped", "interrupted") and not is_running
+        reason = None
+        if stopped and last is not None:
+            reason = last.content.get("reason", StopReason.INTERRUPTED.value)
+        accuracy = state.assessments[-1]["accuracy"] if state.assessments else {}
+        return {
+            "n_records": len(state.records),
+            "n_failed": state.n_failed,
+            "n_running": len(planned - set(state.records)) if is_running else 0,
+            "n_planned": len(planned),
+            "round": state.plans[-1].number if state.plans else 0,
+            "model": self.config.model,
+            "stepping": self.config.settings.stepping,
+            "accuracy": {
+                name: {key: target[key] for key in ("r", "nrmse", "n_held_out")} for name, target in accuracy.items()
+            },
+            "stopped_because": reason,
+        }
+
+    def records(self) -> list[Record]:
+        """All records, failures included, ordered by key; without fields."""
+        with self._looking() as store:
+            return list(store.records().values())
+
+    def plans(self) -> tuple[Plan, ...]:
+        """What was asked for, round by round."""
+        with self._looking() as store:
+            return _state(store).plans
+
+    def assessments(self) -> list[dict[str, Any]]:
+        """Accuracy and fit reports after each round."""
+        with self._looking() as store:
+            return [dict(assessment) for assessment in _state(store).assessments]
+
+    def fields(self, key: str) -> Any:
+        """Final fields of one record (xarray data set)."""
+        with self._looking() as store:
+            return store.fields(key)
+
+    def frame(self) -> pd.DataFrame:
+        """One row per record: composition, role, status, values, descriptors (``descriptors.grain_size_nm`` …)."""
+        import pandas as pd
+
+        with self._looking() as store:
+            state = _state(store)
+        roles = {
+            candidate.key: (plan.number, role.value)
+            for plan in state.plans
+            for composition, role in plan.asked
+            for candidate in Plan(plan.number, ((composition, role),)).candidates(self.config)
+        }
+        rows = []
+        for key, record in state.records.items():
+            number, role = roles.get(key, (None, None))
+            rows.append(
+                {
+                    "key": key,
+                    "formula": record.formula,
+                    "status": record.status.value,
+                    "role": role,
+                    "round": number,
+                }
+                | {"seed": record.candidate.seed, "model": record.candidate.model}
+                | {f"composition.{e}": record.candidate.composition[e] for e in self.system.elements}
+                | dict(record.values)
+                | {f"descriptors.{name}": value for name, value in record.descriptors.items()}
+                | {
+                    "cpu_seconds": record.cpu_seconds,
+                    "wall_seconds": record.wall_seconds,
+                    "reason": record.reason,
+                }
+            )
+        return pd.DataFrame(rows)
+
+    def learned(self) -> Learned:
+        """The surrogate of the present training set, with its accuracy.
+
+        Raises
+        ------
+        FitError
+            If there are too few simulations to learn from yet.
+        """
+        with self._looking() as store:
+            state = _state(store)
+        n_done = sum(record.is_done for record in state.records.values())
+        if self._learned is None or self._learned[0] != n_done:
+            if not state.plans:
+                raise FitError(f"{self.directory} has no simulations yet; run it with 'dynaphase run {self.directory}'")
+            self._learned = (n_done, self._learn(state))
+        return self._learned[1]
+
+    def predict(self, sources: Sequence[CompositionLike]) -> list[Forecast]:
+        """Predicted S and σ with intervals for any compositions of the system."""
+        compositions = [self.system.read(source).composition for source in sources]
+        return forecast(self.learned(), self.system, self.space, compositions)
+
+    def suggest(self, n: int = 5) -> list[Forecast]:
+        """Compositions to make next: `n` spread along the predicted Pareto front of S and σ."""
+        return recommend(self.learned(), self.system, self.space, n)
+
+    # --- lock --------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        from filelock import FileLock, Timeout
+
+        path = self.directory / LOCK_NAME
+        try:
+            lock = FileLock(path, timeout=0)
+            lock.acquire()
+        except Timeout:
+            raise CampaignError(
+                f"another process is running the campaign in {self.directory}; wait for it or stop it first. "
+                f"Looking is possible at any time: 'dynaphase status {self.directory}'."
+            ) from None
+        except OSError as error:
+            raise CampaignError(
+                f"{self.directory} cannot be written ({error.strerror or error}): make it writable, or copy the "
+                "campaign to a place that is"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _is_locked(self) -> bool:
+        from filelock import FileLock, Timeout
+
+        if not (self.directory / LOCK_NAME).exists():
+            return False
+        try:
+            with FileLock(self.directory / LOCK_NAME, timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:
+            return False
+
+    @contextmanager
+    def _looking(self) -> Iterator[Store]:
+        store = Store(self.directory, is_read_only=True)
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+def _state(store: Store) -> _State:
+    return _State(
+        plans=tuple(Plan.from_json(event.content) for event in store.events("planned")),
+        records=store.records(),
+        assessments=tuple(event.content for event in store.events("assessed")),
+    )
+
+
+def _check_identity(kept: Mapping[str, Any], now: Mapping[str, Any], file: Path) -> None:
+    if kept == now:
+        return
+    changed = [
+        f"{name}: {json.dumps(kept.get(name))} → {json.dumps(now.get(name))}"
+        for name in sorted(set(kept) | set(now))
+        if kept.get(name) != now.get(name)
+    ]
+    raise CampaignError(
+        f"{file} was changed after the campaign began ({'; '.join(changed)}). Only [stop] may change: undo the change, "
+        "or start a new campaign with 'dynaphase new DIR'."
+    )

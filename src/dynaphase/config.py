@@ -1,0 +1,146 @@
+"""What a campaign is asked to do: one TOML file, checked before anything runs."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, Field, ValidationError
+
+from dynaphase.errors import ConfigError, unknown_choice
+from dynaphase.settings import MODELS, PaperSettings, Section, explain
+
+__all__ = ["PRESETS", "CampaignConfig", "load_config", "make_config"]
+
+
+class SpaceSection(Section):
+    """Where compositions come from."""
+
+    sampler: Literal["neighbourhood", "line", "simplex"] = Field(
+        "neighbourhood",
+        description="neighbourhood: x in 0…0.9, lithium excess δ within ±0.4; line: δ = 0; simplex: everything",
+    )
+
+
+class DesignSection(Section):
+    """Simulations made before learning starts."""
+
+    n_initial: int = Field(100, ge=4, le=10000, description="compositions to learn from first")
+    method: Literal["random", "sobol"] = "random"
+    n_held_out: int = Field(30, ge=5, le=2000, description="further random compositions, only for judging")
+    n_replicates: int = Field(1, ge=1, le=64, description="microstructure seeds per composition")
+
+
+class RoundsSection(Section):
+    """Active learning."""
+
+    batch: int = Field(8, ge=1, le=500, description="compositions chosen per round")
+    acquisition: Literal["max-variance", "integrated-variance", "random", "sobol"] = "max-variance"
+    n_pool: int = Field(2000, ge=50, le=20000, description="compositions to choose from")
+
+
+class StopSection(Section):
+    """When it is enough."""
+
+    r: float = Field(0.95, gt=0, lt=1, description="wanted correlation on the held-out set, both targets")
+    nrmse: float = Field(0.1, gt=0, description="wanted rms error on the held-out set over the range of its values")
+    min_rounds: int = Field(0, ge=0, description="rounds of active learning before accuracy may stop it")
+    budget: int = Field(300, ge=1, description="simulations in all, held-out and reference ones included")
+    patience: int = Field(4, ge=1, description="rounds without gain before it is given up")
+    min_gain: float = Field(0.02, ge=0, lt=1, description="relative fall of the held-out error that counts as gain")
+
+
+class CampaignConfig(Section):
+    """A whole campaign.  `identity` is the part that must not change once there are records."""
+
+    system: str = "lagp"
+    model: str = MODELS[0]
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    settings: PaperSettings = PaperSettings()
+    space: SpaceSection = SpaceSection()
+    design: DesignSection = DesignSection()
+    rounds: RoundsSection = RoundsSection()
+    stop: StopSection = StopSection()
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Everything that decides which records there are; only `stop` may change in a campaign's life."""
+        return self.model_dump(exclude={"stop"})
+
+    def to_toml(self, preset: str | None = None) -> str:
+        """The file that reads back as this configuration, each option with its meaning."""
+        head = "# A DynaPhase campaign. Start or resume it with: dynaphase run DIRECTORY\n"
+        head += f"# Made from the preset '{preset}'.\n" if preset else ""
+        lines = [head + "# Once there are records, only [stop] may change.", ""]
+        content = self.model_dump()
+        lines += [f"{name} = {_toml(content[name])}" for name in ("system", "model", "seed")]
+        for name in ("settings", "space", "design", "rounds", "stop"):
+            section: type[BaseModel] = type(getattr(self, name))
+            lines += ["", f"[{name}]  # {(section.__doc__ or '').strip().rstrip('.')}"]
+            for option, value in content[name].items():
+                meaning = section.model_fields[option].description
+                lines.append(f"{option} = {_toml(value)}" + (f"  # {meaning}" if meaning else ""))
+        return "\n".join(lines) + "\n"
+
+
+def _toml(value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        case _:
+            return repr(value)
+
+
+PRESETS: Final[dict[str, CampaignConfig]] = {
+    "demo": CampaignConfig(
+        design=DesignSection(n_initial=40, n_held_out=20, n_replicates=1),
+        rounds=RoundsSection(batch=8, n_pool=1000),
+        stop=StopSection(min_rounds=2, budget=120),
+    ),
+    "paper": CampaignConfig(
+        settings=PaperSettings(stepping="exact"),
+        space=SpaceSection(sampler="simplex"),
+        design=DesignSection(n_initial=100, n_held_out=30),
+    ),
+}
+"""Ready-made campaigns by name."""
+
+
+def load_config(path: str | Path) -> CampaignConfig:
+    """Read and check a configuration file.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, empty, no TOML, or holds an unknown key or a value out of bounds.  The message
+        names the key, what is allowed, and the nearest known key.
+    """
+    file = Path(path)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"there is no file {file}; make a campaign with 'dynaphase new DIR'") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} cannot be read: {error}") from None
+    if not text.strip():
+        raise ConfigError(f"{file} is empty; 'dynaphase new DIR' writes one with every option and its meaning")
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file} is not valid TOML: {error}") from None
+    return make_config(content, origin=str(file))
+
+
+def make_config(content: Mapping[str, Any], origin: str = "configuration") -> CampaignConfig:
+    """Check a configuration given as nested mappings; see `load_config` for the errors."""
+    model = content.get("model", MODELS[0])
+    if model not in MODELS:
+        raise unknown_choice("model", model, MODELS)
+    try:
+        return CampaignConfig.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError("\n".join(f"{origin}: {line}" for line in explain(error, CampaignConfig))) from None

@@ -1,0 +1,129 @@
+r"""Which phases a composition forms: the lever rule as a linear programme.
+
+Unknown are the moles :math:`n_p \ge 0` of every candidate phase p.  Each element except oxygen balances,
+
+.. math:: \sum_p \nu_{ep}\,n_p = b_e ,
+
+and among all mixtures that balance the one of least cost :math:`\sum_p c_p n_p` is taken.  Every phase is neutral,
+so oxygen balances by itself.  Costs rank what forms first; they stand where convex-hull energies would stand and
+can be replaced by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from dynaphase.errors import CompositionError, ComputationError
+
+__all__ = ["OXIDATION_STATES", "Phase", "balance_phases", "charge"]
+
+FloatArray = npt.NDArray[np.float64]
+
+OXIDATION_STATES: Final[Mapping[str, int]] = {"Li": 1, "Al": 3, "Ge": 4, "P": 5, "O": -2}
+"""Formal charges by which a phase is neutral."""
+
+FEASIBILITY: Final = 1e-10
+"""Tolerance of the linear programme, the tightest that HiGHS takes; the balance is refined afterwards."""
+
+NEGLIGIBLE: Final = 1e-9
+"""Amounts below this (moles per normalisation) are left out where the balance closes without them."""
+
+BALANCE: Final = 1e-10
+"""Largest relative error of an element that is accepted after the refinement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A candidate phase: one formula unit and what the programme has to know about it."""
+
+    name: str
+    elements: Mapping[str, float]
+    """Atoms per formula unit, oxygen included."""
+    molar_volume: float
+    """Volume of one mole of formula units (cm³/mol)."""
+    cost: float
+    """Cost of one mole in the linear programme, dimensionless; the lowest forms first."""
+
+
+def charge(elements: Mapping[str, float]) -> float:
+    """Net formal charge of the given atoms, in units of e."""
+    return sum(OXIDATION_STATES[element] * amount for element, amount in elements.items())
+
+
+def balance_phases(phases: Sequence[Phase], amounts: Mapping[str, float]) -> dict[str, float]:
+    r"""Moles of each phase in the cheapest mixture that holds exactly the given elements.
+
+    The programme is solved by HiGHS, whose tolerances are absolute.  Its vertex says *which* phases take part; how
+    much of them follows from the element balance on that support by least squares with rows scaled by
+    :math:`1/b_e`, refined until every element closes to 10⁻¹⁰ of its own amount: this holds for an element that is
+    a millionth of the whole as well.
+
+    Parameters
+    ----------
+    phases : sequence of Phase
+        Candidates.
+    amounts : mapping of element to moles
+        What to distribute, without oxygen; zero is allowed and excludes the phases that hold the element.
+
+    Returns
+    -------
+    dict of phase name to moles
+        Phases with a positive amount, in the order of `phases`.
+
+    Raises
+    ------
+    CompositionError
+        If no mixture of the candidates holds these elements.
+    ComputationError
+        If the balance does not close, which points to a fault in the phase table.
+    """
+    present = [element for element, amount in amounts.items() if amount > 0]
+    absent = set(amounts) - set(present)
+    possible = [p for p in phases if not any(p.elements.get(element) for element in absent)]
+    matrix = np.array([[p.elements.get(element, 0.0) for p in possible] for element in present])
+    target = np.array([amounts[element] for element in present])
+    vertex = _cheapest_vertex(matrix, target, np.array([p.cost for p in possible]))
+    if vertex is None:
+        raise CompositionError(
+            f"no mixture of {', '.join(p.name for p in phases)} holds "
+            f"{', '.join(f'{e}{a:.4g}' for e, a in amounts.items())}; the phase table lacks a phase for it"
+        )
+    for threshold in (NEGLIGIBLE, 0.0):
+        support = np.flatnonzero(vertex > threshold)
+        moles, error = _refine(matrix[:, support], target)
+        if error <= BALANCE and moles.min() >= 0:
+            return {possible[p].name: float(n) for p, n in zip(support, moles, strict=True) if n > 0}
+    raise ComputationError(
+        f"the phase balance of {', '.join(f'{e}{a:.4g}' for e, a in amounts.items())} closes only to {error:.1e} "
+        f"(smallest amount {moles.min():.1e}); check the phase table for linearly dependent phases"
+    )
+
+
+def _cheapest_vertex(matrix: FloatArray, target: FloatArray, costs: FloatArray) -> FloatArray | None:
+    from scipy.optimize import linprog
+
+    # Divided by the largest amount, since the tolerances are absolute and inputs span 10⁻⁶ to 10⁶.
+    scale = max(1.0, float(target.max()) / 10.0)
+    solution = linprog(
+        costs,
+        A_eq=matrix,
+        b_eq=target / scale,
+        method="highs",
+        options={"primal_feasibility_tolerance": FEASIBILITY, "dual_feasibility_tolerance": FEASIBILITY},
+    )
+    return None if solution.x is None else np.asarray(solution.x) * scale
+
+
+def _refine(matrix: FloatArray, target: FloatArray) -> tuple[FloatArray, float]:
+    """Least-squares amounts with rows scaled to one, and the largest relative error of an element."""
+    scaled = matrix / target[:, None]
+    moles = np.zeros(matrix.shape[1])
+    for _ in range(3):
+        residual = 1.0 - scaled @ moles
+        moles += np.linalg.lstsq(scaled, residual, rcond=None)[0]
+    return moles, float(np.abs(1.0 - scaled @ moles).max())

@@ -1,0 +1,142 @@
+"""What a campaign does next, as pure functions: the first design, the next batch, when to stop.
+
+A *round* is one ask–tell.  Round 0 asks for the random design the surrogate first learns from, for a held-out set that
+only judges, and for the literature's best known composition; later rounds ask for the compositions that the
+acquisition chooses.  Every plan is written down before any of it is simulated, so a resumed campaign goes on with
+exactly the same candidates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from dynaphase.composition import Composition
+from dynaphase.config import CampaignConfig
+from dynaphase.records import Candidate
+from dynaphase.space import CompositionSpace
+
+__all__ = ["Plan", "Role", "StopReason", "initial_plan", "next_plan", "stop_reason"]
+
+
+class Role(StrEnum):
+    """Why a composition is simulated."""
+
+    INITIAL = "initial"
+    HELD_OUT = "held-out"
+    REFERENCE = "reference"
+    ACTIVE = "active"
+
+
+class StopReason(StrEnum):
+    """Why a campaign ended."""
+
+    ACCURACY = "accuracy"
+    BUDGET = "budget"
+    NO_GAIN = "no_gain"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The compositions of one round, each with its role."""
+
+    number: int
+    asked: tuple[tuple[Composition, Role], ...]
+
+    def candidates(self, config: CampaignConfig) -> list[Candidate]:
+        """Every composition with each of its microstructure seeds.
+
+        The seeds are the same for all compositions (common random numbers): differences between compositions are
+        then not drowned in differences between microstructures, and replicates measure what is left.
+        """
+        settings = config.settings.model_dump()
+        return [
+            Candidate(composition, seed, config.system, config.model, settings)
+            for composition, _ in self.asked
+            for seed in replicate_seeds(config)
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON types; `from_json` reads it back."""
+        return {"round": self.number, "asked": [[list(c.parts), role.value] for c, role in self.asked]}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Plan:
+        """Inverse of `to_json`."""
+        asked = tuple(
+            (Composition(tuple((str(element), int(count)) for element, count in parts)), Role(role))
+            for parts, role in content["asked"]
+        )
+        return cls(int(content["round"]), asked)
+
+
+def replicate_seeds(config: CampaignConfig) -> tuple[int, ...]:
+    """Microstructure seeds of every composition of a campaign."""
+    return tuple(1000 * config.seed + replicate for replicate in range(config.design.n_replicates))
+
+
+def initial_plan(config: CampaignConfig, space: CompositionSpace, reference: Composition) -> Plan:
+    """Round 0: random (or Sobol) design, an independent random held-out set, the reference."""
+    design_stream, held_out_stream = np.random.SeedSequence(config.seed).spawn(2)
+    n = config.design.n_initial
+    if config.design.method == "sobol":
+        initial = space.sobol(n, seed=int(design_stream.generate_state(1)[0]))
+    else:
+        initial = space.sample(n, np.random.default_rng(design_stream))
+    held_out = space.sample(config.design.n_held_out, np.random.default_rng(held_out_stream))
+    asked = [(reference, Role.REFERENCE)]
+    asked += [(composition, Role.HELD_OUT) for composition in held_out]
+    asked += [(composition, Role.INITIAL) for composition in initial]
+    return Plan(0, tuple(_without_repeats(asked)))
+
+
+def next_plan(number: int, chosen: Iterable[Composition]) -> Plan:
+    """Round `number`: what the acquisition chose."""
+    return Plan(number, tuple((composition, Role.ACTIVE) for composition in chosen))
+
+
+def stop_reason(
+    config: CampaignConfig, errors: Sequence[Mapping[str, Mapping[str, float]]], n_planned: int
+) -> StopReason | None:
+    """Whether a campaign is finished after its latest assessment.
+
+    Parameters
+    ----------
+    config : CampaignConfig
+    errors : sequence of {target: {"r": …, "nrmse": …}}
+        Held-out accuracy after round 0, 1, …
+    n_planned : int
+        Simulations asked for so far, all roles and seeds.
+
+    Returns
+    -------
+    StopReason or None
+        `accuracy` when every target has r and nRMSE as wanted; `no_gain` when the worst target's nRMSE has not
+        fallen by `min_gain` within the last `patience` rounds; `budget` when the next batch would exceed it.
+    """
+    stop = config.stop
+    n_rounds = len(errors) - 1
+    if n_rounds >= stop.min_rounds and all(
+        target["r"] >= stop.r and target["nrmse"] <= stop.nrmse for target in errors[-1].values()
+    ):
+        return StopReason.ACCURACY
+    worst = [max(target["nrmse"] for target in assessed.values()) for assessed in errors]
+    if n_rounds >= max(stop.min_rounds, stop.patience):
+        best_before = min(worst[: -stop.patience])
+        if min(worst[-stop.patience :]) > (1.0 - stop.min_gain) * best_before:
+            return StopReason.NO_GAIN
+    if n_planned + config.rounds.batch * config.design.n_replicates > stop.budget:
+        return StopReason.BUDGET
+    return None
+
+
+def _without_repeats(asked: Iterable[tuple[Composition, Role]]) -> list[tuple[Composition, Role]]:
+    seen: dict[Composition, Role] = {}
+    for composition, role in asked:
+        seen.setdefault(composition, role)
+    return list(seen.items())

@@ -1,0 +1,82 @@
+"""Options of the models: what may be chosen in a simulation, apart from the composition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dynaphase.errors import ConfigError, unknown_choice
+
+__all__ = ["MODELS", "PaperSettings", "Section", "explain", "make_settings"]
+
+MODELS: Final = ("paper",)
+"""Models that are built; the first is the default."""
+
+
+class Section(BaseModel):
+    """Frozen options; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+
+
+class PaperSettings(Section):
+    """Options of the `paper` model; the defaults are the founding paper's."""
+
+    stepping: Literal["exact", "fast"] = Field(
+        "fast", description="exact: explicit Euler at time_step_s, as printed; fast: adaptive, same equations"
+    )
+    n: int = Field(128, ge=32, le=1024, description="cells along each side of the box")
+    length_nm: float = Field(100.0, gt=0, description="side of the box")
+    duration_s: float = Field(1000.0, gt=0)
+    time_step_s: float = Field(0.001, gt=0, description="time step of exact stepping")
+    reaction: Literal["logistic", "linear", "langmuir", "bistable"] = Field(
+        "logistic", description="f(C) of the degradation reaction"
+    )
+    conservative: bool = Field(False, description="∇·(D∇C) instead of the printed D∇²C")
+    temperature_K: float = Field(298.15, gt=100, lt=2000)
+
+
+def make_settings(model: str, options: Mapping[str, Any]) -> PaperSettings:
+    """Checked options of a model by its name.
+
+    Raises
+    ------
+    ConfigError
+        If the model is not built, or an option is unknown or out of bounds.
+    """
+    if model not in MODELS:
+        raise unknown_choice("model", model, MODELS)
+    try:
+        return PaperSettings.model_validate(options)
+    except ValidationError as error:
+        raise ConfigError("; ".join(explain(error, PaperSettings))) from None
+
+
+def explain(error: ValidationError, root: type[BaseModel]) -> list[str]:
+    """One line per problem: the key, what is wrong, what is allowed, the nearest known key."""
+    return [_explain_one(dict(problem), root) for problem in error.errors(include_url=False)]
+
+
+def _explain_one(problem: Mapping[str, Any], root: type[BaseModel]) -> str:
+    place = [str(part) for part in problem["loc"]]
+    name = ".".join(place)
+    if problem["type"] == "extra_forbidden":
+        known = list(_find(root, place[:-1]).model_fields)
+        close = get_close_matches(place[-1], known, n=1)
+        hint = f" Did you mean '{close[0]}'?" if close else ""
+        return f"unknown key '{name}'.{hint} Known here: {', '.join(known)}"
+    if problem["type"] in ("model_type", "dict_type"):
+        return f"'{name}' = {problem.get('input')!r} must be a section of its own: write [{name}] and its options below"
+    return f"'{name}' = {problem.get('input')!r}: {problem['msg'].lower()}"
+
+
+def _find(root: type[BaseModel], place: Iterable[str]) -> type[BaseModel]:
+    section = root
+    for part in place:
+        annotation = section.model_fields[part].annotation
+        assert isinstance(annotation, type)
+        section = annotation
+    return section

@@ -1,0 +1,39 @@
+"""Surrogate: simulated records → Gaussian processes → predictions with honest standard deviations.
+
+Takes arrays, knows nothing of records or campaigns; importing it loads neither torch nor BoTorch.
+
+================  ======================================================================
+``targets``       what is modelled, and on which scale
+``replicates``    several seeds of one composition → mean response and its noise
+``gp``            the Gaussian process of one target and its priors
+``ladder``        how it is fitted, and what happens when that fails
+``prediction``    what comes out: `Prediction`, `JointPosterior`, `Comparison`
+``surrogate``     `fit_surrogate`, `Surrogate`, `leave_one_out`, `compare`
+================  ======================================================================
+"""
+
+from __future__ import annotations
+
+from dynaphase.surrogate.ladder import FitReport, Rung
+from dynaphase.surrogate.prediction import Comparison, JointPosterior, Prediction, predictions_to_json
+from dynaphase.surrogate.surrogate import Surrogate, compare, fit_surrogate, leave_one_out
+from dynaphase.surrogate.targets import DEFAULT_TARGETS, Identity, Log10, LogitPercent, Target, Transform
+
+__all__ = [
+    "DEFAULT_TARGETS",
+    "Comparison",
+    "FitReport",
+    "Identity",
+    "JointPosterior",
+    "Log10",
+    "LogitPercent",
+    "Prediction",
+    "Rung",
+    "Surrogate",
+    "Target",
+    "Transform",
+    "compare",
+    "fit_surrogate",
+    "leave_one_out",
+    "predictions_to_json",
+]

@@ -1,0 +1,195 @@
+"""The Gaussian process of one target: model, priors, and what is read from it.
+
+On standardised z, with compositions x in the unit cube of d dimensions,
+
+    z̄_i = c + f(x_i) + η_i + ε̄_i,   f ~ GP(0, a·M₅/₂(|x − x'|_ℓ)),   η_i ~ N(0, τ²),   ε̄_i ~ N(0, s̃_i²/m_i)
+
+f is the smooth response with one length ℓ_k per dimension, η what a smooth function cannot follow (kinks at
+phase boundaries), ε̄ the replicate noise, known when there are enough replicates.  Without them η and ε are one
+term, inferred.  Hyperparameters maximise the posterior under the log-normal priors of `PRIORS` (ours: wide,
+weakly informative, and proper, so that the optimum exists for any data).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import log, sqrt
+from typing import Any, Final, cast
+
+import numpy as np
+
+from dynaphase.surrogate.targets import FloatArray
+
+__all__ = [
+    "PRIORS",
+    "LogNormal",
+    "TrainingData",
+    "at_least_floor",
+    "gp_covariance",
+    "make_gaussian_process",
+    "make_single_task_gp",
+    "nugget_of",
+    "posterior_moments",
+    "prior_mean_of",
+    "quiet_torch",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class LogNormal:
+    """Log-normal prior: `median`, and standard deviation `scale` of the natural logarithm."""
+
+    median: float
+    scale: float
+
+
+PRIORS: Final[Mapping[str, LogNormal]] = {
+    "lengthscale": LogNormal(0.5, 1.0),  # median × √(d/2): distances in the cube grow like √d
+    "signal_variance": LogNormal(1.0, 1.0),
+    "nugget": LogNormal(0.005, 2.0),
+}
+"""On standardised outcomes: 68 % between 0.18 and 1.4, 0.37 and 2.7, 0.0007 and 0.037."""
+
+_FLOOR: Final = {"lengthscale": 1e-2, "signal_variance": 1e-3, "nugget": 1e-6}
+_LEAST_NOISE: Final = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """Standardised mean responses: X (n, d), y (n,), noise variances of y (n,) or None if to be inferred."""
+
+    X: FloatArray
+    y: FloatArray
+    noise: FloatArray | None
+
+
+@contextmanager
+def quiet_torch(seed: int = 0) -> Iterator[None]:
+    """One thread, own random numbers, exact linear algebra, and only the warnings that say something new."""
+    import threadpoolctl
+    import torch
+    from botorch.exceptions.warnings import InputDataWarning, OptimizationWarning
+    from linear_operator.utils.warnings import NumericalWarning
+
+    gpytorch = _gpytorch()
+    n_threads = torch.get_num_threads()
+    with (
+        cast(Any, threadpoolctl).threadpool_limits(1),
+        torch.random.fork_rng(devices=[]),
+        warnings.catch_warnings(),
+        gpytorch.settings.max_cholesky_size(10**6),
+    ):
+        warnings.simplefilter("ignore", OptimizationWarning)  # a failed start: the ladder reports it
+        warnings.simplefilter("ignore", NumericalWarning)  # jitter on a nearly singular covariance
+        warnings.filterwarnings("ignore", "Data .* is not standardized", InputDataWarning)  # constant outcomes
+        torch.set_num_threads(1)
+        torch.manual_seed(seed)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(n_threads)
+
+
+def _gpytorch() -> Any:
+    """GPyTorch, imported late; its annotations are partial, so its objects count as untyped."""
+    import gpytorch
+
+    return gpytorch
+
+
+def _tensor(values: FloatArray) -> Any:
+    import torch
+
+    return torch.as_tensor(np.ascontiguousarray(values), dtype=torch.float64)
+
+
+def make_gaussian_process(data: TrainingData) -> Any:
+    """BoTorch ``SingleTaskGP`` with hyperparameters at their prior medians, in training mode."""
+    gpytorch = _gpytorch()
+    d = data.X.shape[1]
+    stretch = sqrt(d / 2)
+    matern = gpytorch.kernels.MaternKernel(
+        nu=2.5,
+        ard_num_dims=d,
+        lengthscale_prior=_prior("lengthscale", stretch),
+        lengthscale_constraint=_logarithmic("lengthscale"),
+    )
+    covariance = gpytorch.kernels.ScaleKernel(
+        matern,
+        outputscale_prior=_prior("signal_variance"),
+        outputscale_constraint=_logarithmic("signal_variance"),
+    )
+    matern.lengthscale = PRIORS["lengthscale"].median * stretch
+    covariance.outputscale = PRIORS["signal_variance"].median
+    return make_single_task_gp(data, covariance, PRIORS["nugget"].median)
+
+
+def make_single_task_gp(data: TrainingData, covariance: Any, nugget: float) -> Any:
+    """BoTorch ``SingleTaskGP`` with the given prior covariance and starting nugget, in training mode."""
+    from botorch.models import SingleTaskGP
+
+    likelihoods = _gpytorch().likelihoods
+    options = {"noise_prior": _prior("nugget"), "noise_constraint": _logarithmic("nugget")}
+    if data.noise is None:
+        likelihood = likelihoods.GaussianLikelihood(**options)
+        likelihood.noise = nugget
+    else:
+        known = _tensor(data.noise)
+        likelihood = likelihoods.FixedNoiseGaussianLikelihood(known, learn_additional_noise=True, **options)
+        likelihood.second_noise = nugget
+    return SingleTaskGP(
+        _tensor(data.X),
+        _tensor(data.y)[:, None],
+        likelihood=likelihood.double(),
+        covar_module=covariance.double(),
+        outcome_transform=None,
+    )
+
+
+def at_least_floor(noise: FloatArray) -> FloatArray:
+    """Known noise variances, none below what double precision needs to invert the covariance."""
+    return np.maximum(noise, _LEAST_NOISE)
+
+
+def _prior(name: str, stretch: float = 1.0) -> Any:
+    return _gpytorch().priors.LogNormalPrior(log(PRIORS[name].median * stretch), PRIORS[name].scale)
+
+
+def _logarithmic(name: str) -> Any:
+    """Positive, and optimised on its logarithm: there the priors are quadratic and the scales alike."""
+    import torch
+
+    return _gpytorch().constraints.GreaterThan(_FLOOR[name], transform=torch.exp, inv_transform=torch.log)
+
+
+def gp_covariance(model: Any, left: FloatArray, right: FloatArray) -> FloatArray:
+    """Prior covariance of f between compositions `left` (n, d) and `right` (m, d), shape (n, m)."""
+    import torch
+
+    with torch.no_grad():
+        return np.asarray(model.covar_module(_tensor(left), _tensor(right)).to_dense().numpy())
+
+
+def posterior_moments(model: Any, X: FloatArray, with_covariance: bool = False) -> tuple[FloatArray, FloatArray]:
+    """Mean (n,) of f, and its variance (n,) or covariance (n, n)."""
+    import torch
+
+    with torch.no_grad():
+        posterior = model.posterior(_tensor(X))
+        second = posterior.distribution.covariance_matrix if with_covariance else posterior.variance.squeeze(-1)
+        return posterior.mean.squeeze(-1).numpy(), second.numpy()
+
+
+def prior_mean_of(model: Any) -> float:
+    """The constant c."""
+    return float(model.mean_module.constant.item())
+
+
+def nugget_of(model: Any) -> float:
+    """Learned variance τ² (with replicates), or the whole inferred noise (without)."""
+    likelihood = model.likelihood
+    noise = likelihood.second_noise if hasattr(likelihood, "second_noise") else likelihood.noise
+    return float(noise.item())

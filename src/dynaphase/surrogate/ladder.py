@@ -1,0 +1,195 @@
+"""The ladder of fits: an optimisation that fails costs accuracy, never results.
+
+Each rung makes a model of the same data with less trust in the optimiser, then in the data; the first whose
+predictions are finite is taken, and `FitReport` says which, and why the better ones failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, cast
+
+import numpy as np
+
+from dynaphase.errors import FitError
+from dynaphase.surrogate.gp import (
+    TrainingData,
+    make_gaussian_process,
+    make_single_task_gp,
+    nugget_of,
+    posterior_moments,
+    quiet_torch,
+)
+
+__all__ = ["FitReport", "Rung", "climb", "hyperparameters_of"]
+
+_RESTARTS: Final = 5
+_ADAM_STEPS: Final = 300
+_SLOPE_VARIANCE: Final = 4.0  # of the linear rung: across the cube the response may move by ± 2 of its spreads
+_LEAST_MISFIT: Final = 1e-5
+
+
+class Rung(StrEnum):
+    """How a target was fitted, best first; everything below `OPTIMISED` is a fallback."""
+
+    OPTIMISED = "optimised"
+    """Marginal posterior maximised by L-BFGS-B from the prior medians."""
+    RESTARTED = "restarted"
+    """The same, the best of several starts drawn from the priors."""
+    ADAM = "adam"
+    """The same, by first-order steps without a line search."""
+    PRIOR_MEDIANS = "prior medians"
+    """Gaussian process with hyperparameters fixed at their prior medians."""
+    LINEAR = "linear"
+    """Bayesian linear regression on the compositions."""
+    CONSTANT = "constant"
+    """Mean of the data with its scatter: all that few points allow."""
+
+
+@dataclass(frozen=True, slots=True)
+class FitReport:
+    """How one target was fitted, for the record and the report."""
+
+    rung: Rung
+    message: str
+    n_compositions: int
+    n_rows: int
+    n_dropped: int = 0
+    """Rows without a usable value for this target."""
+    n_clipped: int = 0
+    """Values moved to the edge of the transform's domain."""
+    hyperparameters: Mapping[str, Any] | None = None
+
+    @property
+    def is_fallback(self) -> bool:
+        """Whether the first way of fitting failed."""
+        return self.rung is not Rung.OPTIMISED
+
+
+def climb(data: TrainingData, seed: int) -> tuple[Any, Rung, str]:
+    """First rung of the ladder whose model is sound.
+
+    Returns
+    -------
+    model, rung, message
+        A BoTorch ``SingleTaskGP`` in evaluation mode, how it was reached, and why better rungs failed.
+
+    Raises
+    ------
+    FitError
+        If not even the mean of the data gives a finite prediction.
+    """
+    n, d = data.X.shape
+    rungs = dict(_RUNGS)
+    failures: list[str] = []
+    if n < 3:
+        rungs = {Rung.CONSTANT: rungs[Rung.CONSTANT]}
+        failures.append(f"{n} composition{'s' * (n != 1)} cannot show how the response varies: at least 3 are needed")
+    elif n < d + 2:
+        del rungs[Rung.LINEAR]
+    for rung, make in rungs.items():
+        try:
+            with quiet_torch(seed):
+                model = make(data)
+                _check_sound(model, data)
+        except Exception as error:  # the libraries raise many types; every one is reported, none may lose results
+            failures.append(f"{rung}: {_first_line(error)}")
+        else:
+            return model, rung, "; ".join(failures)
+    raise FitError(f"no surrogate could be fitted to {n} compositions: {'; '.join(failures)}")
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:160]}" if lines else type(error).__name__
+
+
+def _check_sound(model: Any, data: TrainingData) -> None:
+    mean, variance = posterior_moments(model, data.X)
+    parameters = [parameter.detach().numpy().ravel() for parameter in model.parameters()]
+    if not np.isfinite(np.concatenate([mean, variance, *parameters])).all():
+        raise FitError("the fitted model predicts values that are not finite")
+
+
+def _optimised(data: TrainingData) -> Any:
+    from botorch.fit import fit_gpytorch_mll
+
+    return fit_gpytorch_mll(_log_posterior(data), max_attempts=1).model
+
+
+def _restarted(data: TrainingData) -> Any:
+    from botorch.fit import fit_gpytorch_mll
+
+    objective = _log_posterior(data)
+    return fit_gpytorch_mll(objective, max_attempts=_RESTARTS, pick_best_of_all_attempts=True).model
+
+
+def _adam(data: TrainingData) -> Any:
+    from botorch.optim.fit import fit_gpytorch_mll_torch
+
+    objective = _log_posterior(data).train()
+    fit_gpytorch_mll_torch(objective, step_limit=_ADAM_STEPS)
+    return objective.eval().model
+
+
+def _prior_medians(data: TrainingData) -> Any:
+    return make_gaussian_process(data).eval()
+
+
+def _linear(data: TrainingData) -> Any:
+    from gpytorch.kernels import LinearKernel
+
+    design = np.column_stack([np.ones(len(data.X)), data.X])
+    coefficients, _, rank, _ = np.linalg.lstsq(design, data.y, rcond=None)
+    residual = data.y - design @ coefficients
+    slopes: Any = LinearKernel()
+    slopes.variance = _SLOPE_VARIANCE
+    return _with_misfit(data, slopes + _unit_level(), float(residual @ residual) / max(len(data.y) - int(rank), 1))
+
+
+def _constant(data: TrainingData) -> Any:
+    scatter = float(np.var(data.y, ddof=1)) if len(data.y) > 1 else 0.0
+    return _with_misfit(data, _unit_level(), scatter or 1.0)
+
+
+def _unit_level() -> Any:
+    import torch
+    from gpytorch.kernels import ConstantKernel
+
+    level: Any = ConstantKernel()
+    level.constant = torch.tensor(1.0)
+    return level
+
+
+def _with_misfit(data: TrainingData, covariance: Any, residual_variance: float) -> Any:
+    known = 0.0 if data.noise is None else float(np.mean(data.noise))
+    model = make_single_task_gp(data, covariance, max(residual_variance - known, _LEAST_MISFIT))
+    return model.requires_grad_(False).eval()
+
+
+def _log_posterior(data: TrainingData) -> Any:
+    from gpytorch import mlls
+
+    model, objectives = make_gaussian_process(data), cast(Any, mlls)
+    return objectives.ExactMarginalLogLikelihood(model.likelihood, model)
+
+
+_RUNGS: Final[dict[Rung, Callable[[TrainingData], Any]]] = {
+    Rung.OPTIMISED: _optimised,
+    Rung.RESTARTED: _restarted,
+    Rung.ADAM: _adam,
+    Rung.PRIOR_MEDIANS: _prior_medians,
+    Rung.LINEAR: _linear,
+    Rung.CONSTANT: _constant,
+}
+
+
+def hyperparameters_of(model: Any, rung: Rung) -> dict[str, Any]:
+    """What was learned, on standardised outcomes and unit-cube inputs."""
+    found: dict[str, Any] = {"nugget": nugget_of(model)}
+    if rung not in (Rung.LINEAR, Rung.CONSTANT):
+        found["lengthscales"] = [float(v) for v in model.covar_module.base_kernel.lengthscale.detach().ravel()]
+        found["signal_variance"] = float(model.covar_module.outputscale.item())
+    return found

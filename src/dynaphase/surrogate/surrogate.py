@@ -1,0 +1,273 @@
+"""Fit every target, predict, and hold the predictions against what they have not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from dynaphase.errors import FitError
+from dynaphase.surrogate import gp
+from dynaphase.surrogate.gp import TrainingData
+from dynaphase.surrogate.ladder import FitReport, Rung, climb, hyperparameters_of
+from dynaphase.surrogate.prediction import Comparison, JointPosterior, Prediction
+from dynaphase.surrogate.replicates import Replicates, average_replicates
+from dynaphase.surrogate.targets import DEFAULT_TARGETS, FloatArray, Target
+
+__all__ = ["FittedTarget", "Surrogate", "compare", "fit_surrogate", "leave_one_out"]
+
+_CHUNK: Final = 256
+"""Compositions predicted at once: bounds the memory at a few arrays of chunk × n_compositions."""
+
+
+@dataclass(frozen=True, slots=True)
+class FittedTarget:
+    """One target's Gaussian process on (z − centre)/scale, with the data it rests on."""
+
+    target: Target
+    replicates: Replicates
+    """Mean responses on the transformed scale z."""
+    centre: float
+    scale: float
+    model: Any
+    """BoTorch ``SingleTaskGP``; its outcomes are standardised."""
+    has_known_noise: bool
+    """Whether the noise comes from replicates; else it is inferred."""
+    report: FitReport
+
+    @property
+    def nugget(self) -> float:
+        """Learned noise variance, standardised."""
+        return gp.nugget_of(self.model)
+
+    @property
+    def misfit(self) -> float:
+        """The part of the nugget that belongs to the mean response, standardised.
+
+        What f cannot follow, when replicates or a fallback without lengths tell it from noise; 0 otherwise.
+        """
+        is_misfit = self.has_known_noise or self.report.rung in (Rung.LINEAR, Rung.CONSTANT)
+        return self.nugget if is_misfit else 0.0
+
+    def replicate_variance(self, X: FloatArray) -> FloatArray:
+        """Standardised variance (n,) of one run about its mean response; the scatter nearby counts most."""
+        if not self.has_known_noise:
+            return np.full(len(X), self.nugget - self.misfit)
+        return self.replicates.variance_near(X) / self.scale**2
+
+    def noise_of_evaluation(self, X: FloatArray, n_replicates: int | npt.NDArray[np.intp]) -> FloatArray:
+        """Standardised variance (n,) with which the mean of `n_replicates` runs observes f.
+
+        Inferred noise may be misfit, which averaging does not reduce: only known noise is divided.
+        """
+        if not self.has_known_noise:
+            return np.full(len(X), self.nugget)
+        return self.nugget + self.replicate_variance(X) / n_replicates
+
+    def predict(self, X: FloatArray) -> Prediction:
+        """Marginal prediction at `X` (n, d), in chunks."""
+        chunks = [X[start : start + _CHUNK] for start in range(0, len(X), _CHUNK)] or [X]
+        moments = [(*gp.posterior_moments(self.model, x), self.replicate_variance(x)) for x in chunks]
+        mean, variance, noise = (np.concatenate(parts) for parts in zip(*moments, strict=True))
+        return Prediction(
+            self.target,
+            self.centre + self.scale * mean,
+            self.scale * np.sqrt(variance.clip(0) + self.misfit),
+            self.scale * np.sqrt(noise),
+        )
+
+    def compare(self, X: FloatArray, z: FloatArray) -> Comparison:
+        """Predictions against replicate means of `z` at the distinct rows of `X`."""
+        seen = average_replicates(X, z)
+        mean, variance = gp.posterior_moments(self.model, seen.X)
+        spread = variance.clip(0) + self.noise_of_evaluation(seen.X, seen.n_rows)
+        return Comparison(self.target, seen.mean, self.centre + self.scale * mean, self.scale * np.sqrt(spread))
+
+    def leave_one_out(self) -> Comparison:
+        """See `leave_one_out`."""
+        data = _standardise(self.replicates, self.centre, self.scale, self.has_known_noise)
+        noise = np.full(len(data.y), self.nugget) + (0.0 if data.noise is None else data.noise)
+        precision = np.linalg.inv(gp.gp_covariance(self.model, data.X, data.X) + np.diag(noise))
+        residual = precision @ (data.y - gp.prior_mean_of(self.model)) / np.diag(precision)
+        return Comparison(
+            self.target,
+            self.replicates.mean,
+            self.centre + self.scale * (data.y - residual),
+            self.scale / np.sqrt(np.diag(precision)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Surrogate:
+    """Independent Gaussian processes, one a target, over compositions in the unit cube."""
+
+    fitted: Mapping[str, FittedTarget]
+    n_dimensions: int
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """What it predicts, in order."""
+        return tuple(one.target for one in self.fitted.values())
+
+    @property
+    def fit_reports(self) -> dict[str, FitReport]:
+        """How each target was fitted; `FitReport.is_fallback` tells what a report has to say."""
+        return {name: one.report for name, one in self.fitted.items()}
+
+    def predict(self, X: npt.ArrayLike) -> dict[str, Prediction]:
+        """Predictions at `X` (n, d), target name → `Prediction`.
+
+        Raises
+        ------
+        FitError
+            If `X` has another number of dimensions or leaves the unit cube.
+        """
+        inputs = _checked_inputs(X, self.n_dimensions)
+        with gp.quiet_torch():
+            return {name: one.predict(inputs) for name, one in self.fitted.items()}
+
+    def posterior(
+        self, X: npt.ArrayLike, targets: Sequence[str] | None = None, n_replicates: int = 1
+    ) -> JointPosterior:
+        """Joint posterior of f at `X` (n, d) in standardised units: what acquisitions read.
+
+        Memory is 8 n² bytes a target: 32 MB at 2,000 candidates.  `targets` restricts and orders them;
+        `n_replicates` is the number of runs that one evaluation will average.
+
+        Raises
+        ------
+        FitError
+            If `X` does not fit the surrogate or a target is unknown.
+        """
+        inputs = _checked_inputs(X, self.n_dimensions)
+        chosen = [self._one(name) for name in (self.fitted if targets is None else targets)]
+        with gp.quiet_torch():
+            moments = [gp.posterior_moments(one.model, inputs, with_covariance=True) for one in chosen]
+            noise = np.stack([one.noise_of_evaluation(inputs, n_replicates) for one in chosen])
+        return JointPosterior(np.stack([m for m, _ in moments]), np.stack([c for _, c in moments]), noise)
+
+    def _one(self, name: str) -> FittedTarget:
+        if name not in self.fitted:
+            raise FitError(f"the surrogate has no target '{name}'; it has {', '.join(self.fitted)}")
+        return self.fitted[name]
+
+
+def fit_surrogate(
+    X: npt.ArrayLike, Y: npt.ArrayLike, targets: Sequence[Target] = DEFAULT_TARGETS, seed: int = 0
+) -> Surrogate:
+    """Fit one Gaussian process a target.
+
+    Parameters
+    ----------
+    X : array_like, shape (n_rows, d)
+        Compositions in the unit cube, one row a record; equal rows are replicates of one composition.
+    Y : array_like, shape (n_rows, t)
+        Targets in their natural units.  A value that is not finite, or has no image on the target's scale,
+        leaves that row out of that target's fit, and the report counts it.
+    targets : sequence of Target
+        The columns of `Y`.
+    seed : int
+        Seed of the restarts; the same data and seed give the same surrogate.
+
+    Raises
+    ------
+    FitError
+        If shapes disagree, `X` leaves the unit cube, or a target has no usable value at all.  An optimisation
+        that fails raises nothing: the fit falls back and `Surrogate.fit_reports` says so.
+    """
+    inputs, values = _checked_inputs(X), np.asarray(Y, dtype=float)
+    if values.shape != (len(inputs), len(targets)):
+        wanted = (len(inputs), len(targets))
+        raise FitError(f"{wanted[0]} records and {wanted[1]} targets need Y of shape {wanted}, not {values.shape}")
+    fitted = {t.name: _fit_target(inputs, y, t, seed) for t, y in zip(targets, values.T, strict=True)}
+    return Surrogate(fitted, inputs.shape[1])
+
+
+def leave_one_out(surrogate: Surrogate) -> dict[str, Comparison]:
+    """Predict each composition from all others, hyperparameters kept: exact and without a refit.
+
+    With K the covariance of the observed means (noise included) and c the prior mean,
+
+        μ_i = y_i − [K⁻¹(y − c)]_i / [K⁻¹]_ii,    v_i = 1/[K⁻¹]_ii
+
+    (doi:10.7551/mitpress/3206.001.0001, section 5.4.2).  Because the hyperparameters have seen every
+    composition, it flatters slightly: a held-out set is the judge, this is the cheap monitor.
+
+    Returns
+    -------
+    dict
+        Target name → `Comparison` over compositions.
+    """
+    with gp.quiet_torch():
+        return {name: one.leave_one_out() for name, one in surrogate.fitted.items()}
+
+
+def compare(surrogate: Surrogate, X: npt.ArrayLike, Y: npt.ArrayLike) -> dict[str, Comparison]:
+    """Predictions against held-out records `X` (n_rows, d), `Y` (n_rows, t); replicates are averaged first.
+
+    Rows without a usable value for a target are left out of its comparison.
+
+    Raises
+    ------
+    FitError
+        If shapes disagree with the surrogate.
+    """
+    inputs, values = _checked_inputs(X, surrogate.n_dimensions), np.asarray(Y, dtype=float)
+    if values.shape != (len(inputs), len(surrogate.fitted)):
+        raise FitError(f"held-out values need shape {(len(inputs), len(surrogate.fitted))}, not {values.shape}")
+    found = {}
+    with gp.quiet_torch():
+        for (name, one), y in zip(surrogate.fitted.items(), values.T, strict=True):
+            z = one.target.transform.forward(y)
+            usable = np.isfinite(z)
+            found[name] = one.compare(inputs[usable], z[usable])
+    return found
+
+
+def _fit_target(X: FloatArray, y: FloatArray, target: Target, seed: int) -> FittedTarget:
+    z = target.transform.forward(y)
+    usable = np.isfinite(z)
+    if not usable.any():
+        raise FitError(
+            f"none of the {len(y)} records has a usable value of {target.name}; "
+            "look at the reasons of the failed records before fitting"
+        )
+    replicates = average_replicates(X[usable], z[usable])
+    centre, scale = float(replicates.mean.mean()), _spread(replicates.mean, target.prior_std)
+    data = _standardise(replicates, centre, scale, replicates.are_informative)
+    model, rung, message = climb(data, seed)
+    report = FitReport(
+        rung=rung,
+        message=message,
+        n_compositions=len(replicates.mean),
+        n_rows=int(usable.sum()),
+        n_dropped=int((~usable).sum()),
+        n_clipped=target.transform.n_clipped(y[usable]),
+        hyperparameters=hyperparameters_of(model, rung),
+    )
+    return FittedTarget(target, replicates, centre, scale, model, replicates.are_informative, report)
+
+
+def _spread(values: FloatArray, otherwise: float) -> float:
+    spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return spread if spread > 1e-9 * (1 + float(np.abs(values).max())) else otherwise
+
+
+def _standardise(replicates: Replicates, centre: float, scale: float, has_known_noise: bool) -> TrainingData:
+    noise = gp.at_least_floor(replicates.variance_of_mean / scale**2) if has_known_noise else None
+    return TrainingData(replicates.X, (replicates.mean - centre) / scale, noise)
+
+
+def _checked_inputs(X: npt.ArrayLike, n_dimensions: int | None = None) -> FloatArray:
+    inputs = np.asarray(X, dtype=float)
+    if inputs.ndim != 2 or inputs.size == 0 or inputs.shape[1] != (n_dimensions or inputs.shape[1]):
+        wanted = "d" if n_dimensions is None else str(n_dimensions)
+        raise FitError(f"compositions need an array of shape (n, {wanted}) with n ≥ 1, not {inputs.shape}")
+    outside = ~((inputs >= -1e-9) & (inputs <= 1 + 1e-9)).all(axis=1)
+    if outside.any():
+        row = int(np.flatnonzero(outside)[0])
+        raise FitError(f"row {row} of the compositions, {inputs[row]}, lies outside the unit cube; scale it first")
+    return inputs

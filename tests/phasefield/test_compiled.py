@@ -1,0 +1,97 @@
+"""The jit wrapper: correct arithmetic, and a cache that may help but never fails."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dynaphase.phasefield.compiled import jit
+
+MODULE = """
+from dynaphase.phasefield import compiled
+
+{before}
+@compiled.jit
+def square_sum(values):
+    total = 0.0
+    for value in values:
+        total += value * value
+    return total
+
+if __name__ == "__main__":
+    import numpy
+    {between}
+    print(square_sum(numpy.arange(4.0)), sum(square_sum.stats.cache_hits.values()))
+"""
+
+
+def run(folder: Path, before: str = "", between: str = "", **environment: str) -> str:
+    """Output of a fresh process that defines and calls a compiled function: its value and the cache hits."""
+    script = folder / "loops_of_a_user.py"
+    script.write_text(MODULE.format(before=before, between=between))
+    variables = {k: v for k, v in os.environ.items() if not k.startswith("NUMBA_")}
+    variables |= {"NUMBA_CACHE_DIR": str(folder / "cache")} | environment
+    done = subprocess.run([sys.executable, str(script)], env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout.strip()
+
+
+def cache_files(folder: Path) -> list[Path]:
+    return sorted(p for p in (folder / "cache").rglob("*.nb?") if p.is_file())
+
+
+def test_second_process_reads_the_cache_and_a_changed_package_discards_it(tmp_path: Path) -> None:
+    assert run(tmp_path) == "14.0 0"
+    assert run(tmp_path) == "14.0 1"
+    changed = 'compiled._package_stamp = lambda: "another version"'
+    assert run(tmp_path, before=changed.ljust(60)) == "14.0 0"
+
+
+@pytest.mark.parametrize(("kind", "kept"), [(".nbi", 0.0), (".nbc", 0.6)])
+def test_truncated_cache_file_is_replaced(tmp_path: Path, kind: str, kept: float) -> None:
+    assert run(tmp_path) == "14.0 0"
+    damaged = [p for p in cache_files(tmp_path) if p.suffix == kind]
+    assert damaged
+    for path in damaged:
+        path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
+    assert run(tmp_path) == "14.0 0"
+    assert run(tmp_path) == "14.0 1"
+
+
+def test_no_place_for_a_cache_at_all(tmp_path: Path) -> None:
+    obstacle = tmp_path / "file"
+    obstacle.write_text("not a directory")
+    (tmp_path / "__pycache__").write_text("not a directory either")
+    nowhere = str(obstacle / "below")
+    assert run(tmp_path, NUMBA_CACHE_DIR=nowhere, HOME=nowhere, XDG_CACHE_HOME=nowhere) == "14.0 0"
+
+
+def test_cache_directory_lost_after_decoration(tmp_path: Path) -> None:
+    lose = "import os, shutil; place = square_sum._cache.cache_path; shutil.rmtree(place); open(place, 'w').close()"
+    assert run(tmp_path, between=lose) == "14.0 0"
+
+
+def test_function_without_a_source_file() -> None:
+    namespace: dict[str, object] = {}
+    exec(compile("def twice(x):\n    return 2.0 * x\n", "<nowhere>", "exec"), namespace)
+    assert jit(namespace["twice"])(3.0) == 6.0  # type: ignore[type-var, operator]
+
+
+@jit
+def plain_sum(values: np.ndarray) -> float:
+    total = 0.0
+    for value in values:
+        total += value
+    return total
+
+
+def test_sums_are_not_reordered_and_nan_survives() -> None:
+    values = np.random.default_rng(0).standard_normal(1001) * 10.0 ** np.arange(-500, 501).clip(-8, 8)
+    assert plain_sum(values) == sum(values.tolist())
+    assert np.isnan(plain_sum(np.array([1.0, np.nan])))

@@ -1,0 +1,138 @@
+"""The house: one direction, no cycle, light imports, no foreign words."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent / "src" / "dynaphase"
+
+# From left to right: a module may import from its left only.
+ORDER = (
+    "errors",
+    "units",
+    "composition",
+    "settings",
+    "materials.base",
+    "materials.assemblage",
+    "materials.conductivity",
+    "materials.lagp",
+    "materials",
+    "phasefield.grid",
+    "phasefield.compiled",
+    "phasefield.operators",
+    "phasefield.loops",
+    "phasefield.microstructure",
+    "phasefield.elliptic",
+    "phasefield.steppers",
+    "phasefield.simulate",
+    "phasefield.models.paper",
+    "phasefield.models.conduction",
+    "phasefield.models",
+    "phasefield",
+    "descriptors",
+    "records",
+    "evaluation",
+    "store",
+    "space",
+    "surrogate",
+    "acquisition",
+    "validation",
+    "config",
+    "rounds",
+    "training",
+    "pareto",
+    "recommend",
+    "executors",
+    "campaign",
+    "report",
+    "cli",
+)
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+MODULES = {module_name(path): path for path in sorted(SOURCE.rglob("*.py")) if module_name(path)}
+
+
+def own_imports(path: Path, *, is_at_module_level: bool = False) -> set[str]:
+    """Modules of ours that a file imports, type-checking imports left out."""
+    found = set()
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    guarded = {
+        id(node)
+        for branch in ast.walk(tree)
+        if isinstance(branch, ast.If) and ast.unparse(branch.test) == "TYPE_CHECKING"
+        for node in ast.walk(branch)
+    }
+    nodes = tree.body if is_at_module_level else ast.walk(tree)
+    for node in nodes:
+        if id(node) in guarded:
+            continue
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "dynaphase":
+            home = (node.module or "").removeprefix("dynaphase").removeprefix(".")
+            names = {f"{home}.{alias.name}".strip(".") for alias in node.names}
+            found |= {name if name in MODULES else home for name in names}
+        elif isinstance(node, ast.Import):
+            found |= {a.name.removeprefix("dynaphase.") for a in node.names if a.name.startswith("dynaphase.")}
+    return found - {""}
+
+
+def rank(module: str) -> int:
+    """Place in the order; a package's inner modules share the place of their package unless named."""
+    while module not in ORDER:
+        assert "." in module, f"'{module}' has no place in the order of modules: give it one"
+        module = module.rpartition(".")[0]
+    return ORDER.index(module)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_to_the_left(module: str) -> None:
+    for imported in own_imports(MODULES[module]):
+        inside = module.split(".")[0] == imported.split(".")[0] == "report"
+        assert inside or rank(imported) < rank(module), f"{module} imports {imported}, which is not to its left"
+
+
+def test_the_import_graph_has_no_cycle() -> None:
+    graph = {module: own_imports(path, is_at_module_level=True) & set(MODULES) for module, path in MODULES.items()}
+    done: set[str] = set()
+    while len(done) < len(graph):
+        ready = {module for module, needs in graph.items() if module not in done and needs <= done}
+        assert ready, f"a cycle among {sorted(set(graph) - done)}"
+        done |= ready
+
+
+def test_every_place_in_the_order_is_taken() -> None:
+    assert set(ORDER) <= set(MODULES)
+
+
+def test_phasefield_knows_nothing_of_materials_or_learning() -> None:
+    allowed = {"errors", "units"}
+    for module, path in MODULES.items():
+        if module.startswith("phasefield"):
+            outside = {name for name in own_imports(path) if not name.startswith("phasefield")}
+            assert outside <= allowed, f"{module} imports {outside - allowed}"
+
+
+def test_only_store_and_report_write_files() -> None:
+    writers = {"store", "report", "campaign"}  # campaign: its configuration and lock, nothing else
+    for module, path in MODULES.items():
+        if module.split(".")[0] not in writers:
+            text = path.read_text(encoding="utf-8")
+            for call in ("write_text(", "write_bytes(", "to_zarr(", "open(", "savefig("):
+                assert f".{call}" not in text, f"{module} writes files ({call})"
+
+
+@pytest.mark.parametrize("statement", ["import dynaphase", "import dynaphase.cli", "from dynaphase import Composition, Campaign"])
+def test_importing_is_light(statement: str) -> None:
+    heavy = {"torch", "numba", "matplotlib", "botorch", "gpytorch", "statsmodels", "pandas", "xarray"}
+    code = f"import sys; {statement}; print(' '.join(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not heavy & set(loaded), f"'{statement}' loads {sorted(heavy & set(loaded))}"

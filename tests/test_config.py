@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from dynaphase.config import PRESETS, load_config, make_config
+from dynaphase.errors import ConfigError
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_written_configuration_reads_back(preset: str, tmp_path: Path) -> None:
+    file = tmp_path / "campaign.toml"
+    file.write_text(PRESETS[preset].to_toml(preset), encoding="utf-8")
+    assert load_config(file) == PRESETS[preset]
+
+
+def test_the_paper_preset_is_as_printed() -> None:
+    config = PRESETS["paper"]
+    settings = config.settings
+    assert (settings.stepping, settings.duration_s, settings.time_step_s) == ("exact", 1000.0, 0.001)
+    assert (settings.length_nm, settings.conservative, config.space.sampler) == (100.0, False, "simplex")
+    assert (config.design.n_initial, config.design.method) == (100, "random")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("sede = 1", "unknown key 'sede'. Did you mean 'seed'"),
+        ("[stop]\nbudgte = 3", "unknown key 'stop.budgte'. Did you mean 'budget'"),
+        ("[stop]\nr = 2.0", "'stop.r' = 2.0: input should be less than 1"),
+        ("seed = -1", "'seed' = -1"),
+        ("seed = nan", "'seed' = nan"),
+        ("stop = 3", r"write \[stop\]"),
+        ('model = "physical"', "model 'physical' is not available; there is: paper"),
+        ('[space]\nsampler = "lines"', "'space.sampler' = 'lines'"),
+        ("seed = ", "not valid TOML"),
+        ("   \n", "is empty"),
+    ],
+)
+def test_a_wrong_configuration_says_what_and_where(content: str, says: str, tmp_path: Path) -> None:
+    file = tmp_path / "campaign.toml"
+    file.write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError, match=says):
+        load_config(file)
+
+
+def test_a_file_that_is_missing_or_binary(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no file"):
+        load_config(tmp_path / "none.toml")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(tmp_path / "binary.toml")
+
+
+def test_only_the_stop_section_is_free_to_change() -> None:
+    one = make_config(tomllib.loads("[stop]\nbudget = 50"))
+    other = make_config(tomllib.loads("[stop]\nbudget = 500"))
+    assert one.identity == other.identity
+    assert one.identity != make_config({"seed": 1}).identity
