@@ -20,6 +20,10 @@ ORDER = (
     "materials.base",
     "materials.assemblage",
     "materials.conductivity",
+    "materials.sheet",
+    "materials.lagp_phases",
+    "materials.lagp_interphase",
+    "materials.lagp_parameters",
     "materials.lagp",
     "materials",
     "phasefield.grid",
@@ -50,8 +54,13 @@ ORDER = (
     "executors",
     "campaign",
     "report",
+    "display",
     "cli",
 )
+
+
+UNORDERED = ("report", "surrogate", "validation")
+"""Packages whose inner modules share one place; the test against cycles looks inside them too."""
 
 
 def module_name(path: Path) -> str:
@@ -96,7 +105,7 @@ def rank(module: str) -> int:
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_point_to_the_left(module: str) -> None:
     for imported in own_imports(MODULES[module]):
-        inside = module.split(".")[0] == imported.split(".")[0] == "report"
+        inside = module.split(".", maxsplit=1)[0] == imported.split(".")[0] in UNORDERED
         assert inside or rank(imported) < rank(module), f"{module} imports {imported}, which is not to its left"
 
 
@@ -130,7 +139,9 @@ def test_only_store_and_report_write_files() -> None:
                 assert f".{call}" not in text, f"{module} writes files ({call})"
 
 
-@pytest.mark.parametrize("statement", ["import dynaphase", "import dynaphase.cli", "from dynaphase import Composition, Campaign"])
+@pytest.mark.parametrize(
+    "statement", ["import dynaphase", "import dynaphase.cli", "from dynaphase import Composition, Campaign"]
+)
 def test_importing_is_light(statement: str) -> None:
     heavy = {"torch", "numba", "matplotlib", "botorch", "gpytorch", "statsmodels", "pandas", "xarray"}
     code = f"import sys; {statement}; print(' '.join(sys.modules))"

@@ -43,9 +43,7 @@ def test_the_score_and_the_descriptors_belong_to_the_field_that_is_kept(record: 
 
 def test_conductivities_are_ordered_as_physics_demands(record: dp.Record) -> None:
     material = LAGP.material(record.candidate.composition)
-    box, aged, ceramic = (
-        record.values[f"{name}_conductivity_S_per_cm"] for name in ("ionic", "aged", "ceramic")
-    )
+    box, aged, ceramic = (record.values[f"{name}_conductivity_S_per_cm"] for name in ("ionic", "aged", "ceramic"))
     measured = material["measured_conductivity_S_per_m"] / 100
     assert aged < box < ceramic < measured
     # 3 % of voids cost a few per cent; the boundaries are in the measured value already.

@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from dynaphase.errors import ConfigError, InputError
 from dynaphase.surrogate.prediction import JointPosterior
+from dynaphase.surrogate.replicates import group_rows
 from dynaphase.surrogate.targets import FloatArray
 
 __all__ = [
@@ -70,15 +71,13 @@ class Pool:
                 raise InputError(f"candidate {index} is not in a pool of {n}")
 
     def available(self) -> npt.NDArray[np.bool_]:
-        """Mask (n,) of the candidates that may be chosen; copies of a taken one may not."""
-        mask = np.ones(len(self.X), dtype=bool)
-        for index in (*self.simulated, *self.pending):
-            mask &= ~self.copies_of(index)
-        return mask
-
-    def copies_of(self, index: int) -> npt.NDArray[np.bool_]:
-        """Mask (n,) of the candidates equal to candidate `index`, itself included."""
-        return np.asarray((np.abs(self.X - self.X[index]) < 1e-9).all(axis=1))
+        """Mask (n,) of the candidates that may be chosen: none with a taken copy, the first of several copies."""
+        distinct, group = group_rows(self.X)
+        is_taken = np.zeros(len(distinct), dtype=bool)
+        is_taken[group[np.array([*self.simulated, *self.pending], dtype=np.intp)]] = True
+        is_first = np.zeros(len(self.X), dtype=bool)
+        is_first[np.unique(group, return_index=True)[1]] = True
+        return is_first & ~is_taken[group]
 
 
 @runtime_checkable
@@ -240,7 +239,7 @@ def _greedy(name: str, score: Callable[[FloatArray, FloatArray], FloatArray], po
     while available.any() and len(chosen) < n:
         best = int(np.argmax(np.where(available, score(covariance, noise), -np.inf)))
         chosen.append(best)
-        available &= ~pool.copies_of(best)
+        available[best] = False
         condition(covariance, noise, best)
     return np.array(chosen, dtype=np.intp)
 

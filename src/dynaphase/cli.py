@@ -5,20 +5,27 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import click
 import typer
 
+from dynaphase.display import (
+    campaign_progress,
+    complain,
+    describe_status,
+    make_console,
+    print_conclusion,
+    print_forecasts,
+    print_material,
+    print_record,
+    progress_bar,
+)
 from dynaphase.errors import ConfigError, DynaPhaseError, unknown_choice
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from dynaphase.campaign import Campaign, Observer
     from dynaphase.materials.base import Material
     from dynaphase.records import Record
 
@@ -46,13 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
         return code if isinstance(code, int) else 0
     except DynaPhaseError as error:
-        _complain(str(error))
+        complain(str(error))
         return error.exit_code
     except click.ClickException as error:
         error.show()
         return 2
     except (KeyboardInterrupt, click.Abort):
-        _complain("interrupted")
+        complain("interrupted")
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -92,11 +99,11 @@ def run(
     from dynaphase.report import write_report
 
     campaign = Campaign.open(place)
-    console = _console()
-    with _progress(campaign, console) as observer:
+    console = make_console()
+    with campaign_progress(campaign, console) as observer:
         campaign.run(workers, executor, observer)
     report = write_report(campaign)
-    _print_conclusion(campaign, console)
+    print_conclusion(campaign, console)
     console.print(f"\nReport: {report}", highlight=False, soft_wrap=True)
 
 
@@ -109,7 +116,7 @@ def status(directory: Directory, as_json: Json = False) -> None:
     if as_json:
         _print_json(state)
         return
-    for line in _describe_status(state):
+    for line in describe_status(state):
         typer.echo(line)
 
 
@@ -126,7 +133,7 @@ def predict(
     if as_json:
         _print_json([forecast.to_json() for forecast in forecasts])
         return
-    _print_forecasts(forecasts, _console(), "Predictions")
+    print_forecasts(forecasts, make_console(), "Predictions")
 
 
 @app.command()
@@ -142,7 +149,7 @@ def suggest(
     if as_json:
         _print_json([recommendation.to_json() for recommendation in recommendations])
         return
-    _print_forecasts(recommendations, _console(), "Recommended compositions")
+    print_forecasts(recommendations, make_console(), "Recommended compositions")
 
 
 @app.command()
@@ -185,14 +192,14 @@ def simulate(
     from dynaphase.store import save_run
 
     settings = {"stepping": stepping} | _options(option or [])
-    with _bar("simulating", is_shown=not as_json) as advance:
+    with progress_bar("simulating", is_shown=not as_json) as advance:
         record = evaluate(formula, model=model, seed=seed, system=system, settings=settings, on_progress=advance)
     if save is not None:
         save_run(save, record)
     if as_json:
         _print_json(record_json(record))
     else:
-        _print_record(record, _console())
+        print_record(record, make_console())
     if not record.is_done:
         raise typer.Exit(3)
 
@@ -214,7 +221,7 @@ def material(
     if as_json:
         _print_json(_material_json(found, notes))
     else:
-        _print_material(found, notes, _console())
+        print_material(found, notes, make_console())
 
 
 # --- JSON ------------------------------------------------------------------------------------------------
@@ -283,27 +290,6 @@ def _finite(content: Any) -> Any:
             return content
 
 
-# --- text ------------------------------------------------------------------------------------------------
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    return Console(highlight=False)
-
-
-def _complain(message: str) -> None:
-    from rich.console import Console
-
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]Error:[/] {_plain(message)}")
-
-
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
-
-
 def _options(pairs: Sequence[str]) -> dict[str, Any]:
     """``name=value`` pairs; values are read as TOML where that works, as text otherwise."""
     import tomllib
@@ -318,148 +304,6 @@ def _options(pairs: Sequence[str]) -> dict[str, Any]:
         except tomllib.TOMLDecodeError:
             options[name.strip()] = value.strip()
     return options
-
-
-def _print_record(record: Record, console: Console) -> None:
-    from rich.table import Table
-
-    if not record.is_done:
-        console.print(f"[bold]{_plain(record.formula)}[/]: failed. {_plain(record.reason or '')}")
-        return
-    table = Table(title=f"{record.formula}  ({record.candidate.model} model, seed {record.candidate.seed})")
-    table.add_column("result")
-    table.add_column("value", justify="right")
-    for name, value in (record.values | record.descriptors).items():
-        table.add_row(name, f"{value:.4g}")
-    console.print(table)
-    for note in record.notes:
-        console.print(f"note: {_plain(note)}")
-    console.print(f"{record.cpu_seconds:.2f} s CPU")
-
-
-def _print_material(found: Material, notes: Sequence[str], console: Console) -> None:
-    from rich.table import Table
-
-    phases = Table(title=f"{found.formula} at {found.temperature_K:g} K: phases")
-    phases.add_column("phase")
-    phases.add_column("volume fraction", justify="right")
-    for phase, fraction in sorted(found.assemblage.volume_fractions.items(), key=lambda item: -item[1]):
-        phases.add_row(phase, f"{fraction:.4f}")
-    console.print(phases)
-    table = Table(title="parameters")
-    for column in ("name", "value", "unit", "spread", "status", "source"):
-        table.add_column(column, justify="right" if column == "value" else "left", overflow="fold")
-    for name, p in found.parameters.items():
-        table.add_row(name, f"{p.value:.4g}", p.unit, str(p.spread), p.status.value, _plain(p.source))
-    console.print(table)
-    for note in notes:
-        console.print(f"note: {_plain(note)}")
-
-
-def _describe_status(state: Mapping[str, Any]) -> list[str]:
-    reason = state["stopped_because"]
-    now = f"running, {state['n_running']} to go" if state["n_running"] else "not running"
-    lines = [
-        f"{state['n_records']} records ({state['n_failed']} failed) of {state['n_planned']} planned, "
-        f"round {state['round']}, model {state['model']} ({state['stepping']} stepping)",
-        f"stopped because: {reason}" if reason else now,
-    ]
-    lines += [
-        f"{target}: r = {a['r']:.3f}, nRMSE = {a['nrmse']:.3f} on {a['n_held_out']} held-out compositions"
-        for target, a in state["accuracy"].items()
-    ]
-    return lines
-
-
-def _print_forecasts(forecasts: Sequence[Any], console: Console, title: str) -> None:
-    from rich.table import Table
-
-    table = Table(title=title)
-    table.add_column("composition", overflow="fold")
-    for column in ("S", "90 %", "σ box (S/cm)", "90 %", "σ ceramic (S/cm)"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("note" if title == "Predictions" else "why", overflow="fold")
-    for item in forecasts:
-        s, box, ceramic = item.predictions.values()
-        table.add_row(
-            item.formula,
-            f"{s['mean']:.1f} ± {s['std']:.1f}",
-            "{:.1f}–{:.1f}".format(*s["interval_90"]),
-            f"{box['mean']:.2e}",
-            "{:.1e}–{:.1e}".format(*box["interval_90"]),
-            f"{ceramic['mean']:.2e}",
-            item.reason,
-        )
-    console.print(table)
-
-
-def _print_conclusion(campaign: Campaign, console: Console) -> None:
-    for line in _describe_status(campaign.status()):
-        console.print(line)
-    console.print()
-    _print_forecasts(campaign.suggest(5), console, "Recommended compositions")
-
-
-@contextmanager
-def _bar(text: str, *, is_shown: bool) -> Iterator[Any]:
-    """A progress bar on standard error for one long computation; yields ``advance(fraction)``."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not is_shown) as progress:
-        task = progress.add_task(text, total=1.0)
-        yield lambda fraction: progress.update(task, completed=fraction)
-
-
-@contextmanager
-def _progress(campaign: Campaign, console: Console) -> Iterator[Observer]:
-    """A progress display for a campaign: one bar a round, one line an assessment."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    from dynaphase.campaign import Observer
-    from dynaphase.rounds import Plan, StopReason
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
-
-        class Display(Observer):
-            task: Any = None
-
-            def planned(self, plan: Plan, n_open: int, n_total: int) -> None:
-                name = "random compositions" if plan.number == 0 else f"round {plan.number}: chosen by uncertainty"
-                self.task = progress.add_task(name, total=n_total, completed=n_total - n_open)
-
-            def finished(self, record: Record) -> None:
-                progress.advance(self.task)
-                if not record.is_done:
-                    progress.console.print(f"  failed: {_plain(record.formula)}: {_plain(record.reason or '')}")
-
-            def assessed(self, assessment: Mapping[str, Any]) -> None:
-                text = ", ".join(
-                    f"{name.split('_')[0]} r = {a['r']:.3f} nRMSE = {a['nrmse']:.3f}"
-                    for name, a in assessment["accuracy"].items()
-                )
-                progress.console.print(f"  {assessment['n_training']} compositions learned; held-out: {text}")
-
-            def stopped(self, reason: StopReason) -> None:
-                progress.console.print(f"  stopped because: {reason.value}")
-
-        yield Display()
 
 
 if __name__ == "__main__":

@@ -230,7 +230,7 @@ class _PaperChain:
             )
             if is_censored
         )
-        return descriptors, stability_score(*descriptors.values()), notes
+        return descriptors, stability_score(grains.mean_nm, voids.fraction, width.width_nm), notes
 
     def conduct(self, microstructure: Microstructure, degraded: npt.NDArray[np.float64]) -> dict[str, float]:
         """Conductivities before and after degradation, through the electrolyte without the cathode layer."""
@@ -258,7 +258,10 @@ class _PaperChain:
             for temperature in TEMPERATURES_K
         ]
         aged = homogenize(
-            local_conductivity(microstructure, parameters, degraded), spacing, n_cathode_rows=n_rows, near=pristine.factor
+            local_conductivity(microstructure, parameters, degraded),
+            spacing,
+            n_cathode_rows=n_rows,
+            near=pristine.factor,
         )
         ceramic = ceramic_conductivity(
             microstructure,
@@ -331,7 +334,7 @@ def _fields(
     degraded: npt.NDArray[np.float64],
 ) -> Fields:
     names = ", ".join(f"{i} {name}" for i, name in enumerate(microstructure.phase_names, start=1))
-    arrays = {
+    arrays: dict[str, tuple[npt.NDArray[Any], str]] = {
         "C": (end, "intact electrolyte fraction C at the end (1)"),
         "C_start": (start, "intact electrolyte fraction C at the start (1)"),
         "degraded": (degraded, "extent of degradation χ (1)"),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from dynaphase.composition import Composition
 from dynaphase.errors import CompositionError
@@ -18,8 +19,13 @@ from dynaphase.training import JUDGED, Learned
 
 __all__ = ["Forecast", "forecast", "predicted_front", "recommend"]
 
-N_PER_AXIS = 61
+N_PER_AXIS: Final = 91
 """Fineness of the grid of compositions that recommendations are taken from."""
+
+SEPARATION: Final = 0.06
+"""Least distance of two recommended compositions, in units of the edges of the region."""
+
+FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +59,9 @@ def forecast(
         if not space.contains(composition):
             x, delta = system.coordinates(composition)
             raise CompositionError(
-                f"{system.formula(composition)} (x = {x:.3g}, δ = {delta:.3g}) lies outside the region of this campaign, "
-                f"the sampler '{space.sampler.name}': its surrogate knows nothing there. Simulate it with 'dynaphase "
-                "simulate', or start a campaign with a wider sampler."
+                f"{system.formula(composition)} (x = {x:.3g}, δ = {delta:.3g}) lies outside the region of this "
+                f"campaign, the sampler '{space.sampler.name}': its surrogate knows nothing there. Simulate it with "
+                "'dynaphase simulate', or start a campaign with a wider sampler."
             )
     if not compositions:
         return []
@@ -67,26 +73,40 @@ def forecast(
 
 
 def recommend(learned: Learned, system: MaterialSystem, space: CompositionSpace, n: int) -> list[Forecast]:
-    """`n` compositions spread along the predicted Pareto front of S and σ, the highest σ first."""
-    compositions, values = predicted_front(learned, space)
-    chosen = spread_along_front(values, n)
+    """`n` clearly different compositions, the highest predicted σ first.
+
+    The predicted Pareto front of S and σ comes first; where it is shorter than `n` compositions at least `SEPARATION`
+    apart, the front of what is left follows.
+    """
+    pool, values = _predicted_pool(learned, system, space)
+    X = space.to_unit(pool)
+    chosen: list[int] = []
+    is_left = np.ones(len(pool), dtype=bool)
+    while len(chosen) < n and is_left.any():
+        left = np.flatnonzero(is_left)
+        front = left[is_pareto_optimal(values[left])]
+        for index in front[spread_along_front(values[front], len(front))]:
+            is_apart = all(np.linalg.norm(X[index] - X[other]) >= SEPARATION for other in chosen)
+            if is_apart and len(chosen) < n:
+                chosen.append(int(index))
+        is_left[front] = False
     best_s, best_sigma = int(np.argmax(values[:, 0])), int(np.argmax(values[:, 1]))
     reference = learned.surrogate.predict(space.to_unit([system.reference]))
-    found = forecast(learned, system, space, [compositions[index] for index in chosen])
+    found = forecast(learned, system, space, [pool[index] for index in chosen])
     answers = [
-        Forecast(
-            item.composition,
-            item.formula,
-            item.predictions,
-            _reason(index, best_s, best_sigma) + _against(item, reference, system.formula(system.reference)),
+        replace(
+            item,
+            reason=_reason(index, best_s, best_sigma) + _against(item, reference, system.formula(system.reference)),
         )
         for index, item in zip(chosen, found, strict=True)
     ]
     return sorted(answers, key=lambda item: -item.predictions[JUDGED[1]]["log10_mean"])
 
 
-def predicted_front(learned: Learned, space: CompositionSpace) -> tuple[list[Composition], np.ndarray]:
-    """Compositions of a fine grid that are not dominated in predicted S and log₁₀ σ, and these two values.
+def predicted_front(
+    learned: Learned, system: MaterialSystem, space: CompositionSpace
+) -> tuple[list[Composition], FloatArray]:
+    """Compositions that are not dominated in predicted S and log₁₀ σ, and these two values.
 
     Returns
     -------
@@ -94,11 +114,22 @@ def predicted_front(learned: Learned, space: CompositionSpace) -> tuple[list[Com
     values : ndarray, shape (n, 2)
         Predicted S (0–100) and log₁₀ σ (S/cm).
     """
-    pool = space.grid(N_PER_AXIS)
-    predictions = learned.surrogate.predict(space.to_unit(pool))
-    values = np.column_stack([predictions[JUDGED[0]].mean, predictions[JUDGED[1]].transformed_mean])
+    pool, values = _predicted_pool(learned, system, space)
     on_front = np.flatnonzero(is_pareto_optimal(values))
     return [pool[index] for index in on_front], values[on_front]
+
+
+def _predicted_pool(
+    learned: Learned, system: MaterialSystem, space: CompositionSpace
+) -> tuple[list[Composition], FloatArray]:
+    """Compositions that a laboratory would weigh in (x and δ to two decimals), with predicted S and log₁₀ σ."""
+    rounded = (
+        system.from_coordinates(round(x, 2), round(delta, 2))
+        for x, delta in map(system.coordinates, space.grid(N_PER_AXIS))
+    )
+    pool = [composition for composition in dict.fromkeys(rounded) if space.contains(composition)]
+    predictions = learned.surrogate.predict(space.to_unit(pool))
+    return pool, np.column_stack([predictions[JUDGED[0]].mean, predictions[JUDGED[1]].transformed_mean])
 
 
 def _reason(index: int, best_s: int, best_sigma: int) -> str:
@@ -108,7 +139,7 @@ def _reason(index: int, best_s: int, best_sigma: int) -> str:
         return "highest σ"
     if index == best_s:
         return "highest S"
-    return "trade-off between S and σ"
+    return "close to the best"
 
 
 def _against(item: Forecast, reference: Mapping[str, Prediction], formula: str) -> str:

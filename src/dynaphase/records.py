@@ -124,4 +124,3 @@ class Record:
         data["status"] = RecordStatus(data["status"])
         data["notes"] = tuple(data["notes"])
         return cls(candidate=Candidate(**asked), **data)
-

@@ -23,7 +23,7 @@ from typing import Final, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from dynaphase.composition import RESOLUTION, Composition
+from dynaphase.composition import Composition
 from dynaphase.errors import CompositionError, ConfigError, unknown_choice
 from dynaphase.materials.base import MaterialSystem
 
@@ -156,9 +156,7 @@ class Simplex:
         """Inverse of `from_unit`, continued beyond the triangle; the corner s = 0 has t = ½."""
         shares = np.array([composition[element] for element in _three(system)])
         inner = (shares - self.percent_least / 100) / (1 - 3 * self.percent_least / 100)
-        # On an edge a share is zero but for the lattice; near the corner that would be magnified.
-        inner[np.abs(inner) < 4 / RESOLUTION] = 0.0
-        root = inner[1] + inner[2]
+        root = inner[1] + inner[2]  # not 1 − inner[0], whose rounding the division would magnify near the corner
         t = inner[2] / root if root else 0.5
         return np.array([root * abs(root), t])
 

@@ -121,9 +121,7 @@ def _table(
 ) -> Table:
     asked = [(c, role) for plan in plans for c, role in plan.asked if role in roles]
     keys = {
-        candidate.key
-        for composition, role in asked
-        for candidate in Plan(0, ((composition, role),)).candidates(config)
+        candidate.key for composition, role in asked for candidate in Plan(0, ((composition, role),)).candidates(config)
     }
     # Ordered by key, not by arrival: the fit must not depend on which worker was faster.
     rows = [record for key, record in sorted(records.items()) if key in keys and record.is_done]
@@ -142,5 +140,5 @@ def _targets(rows: Iterable[Record]) -> npt.NDArray[np.float64]:
 def _judge(comparison: Comparison) -> dict[str, Any]:
     """Accuracy in points (S) or decades (σ), coverage on the scale on which intervals are Gaussian."""
     observed, predicted = comparison.on_quoted_scale()
-    found = agreement(observed, predicted, std=comparison.std, z_scores=comparison.z_scores)
+    found = agreement(observed, predicted, z_scores=comparison.z_scores)
     return asdict(found) | {"n_held_out": len(observed)}

@@ -45,6 +45,7 @@ def test_every_phase_is_neutral(phase):
 @settings(deadline=None)
 @given(x=st.floats(0, SOLUBILITY_LIMIT))
 @example(x=0.0)
+@example(x=1.6e-11)
 @example(x=SOLUBILITY_LIMIT)
 def test_m1_on_the_line_there_is_nothing_but_host(x):
     found = lagp.assemblage(lagp.from_coordinates(x))
@@ -60,6 +61,7 @@ def test_m1_on_the_line_there_is_nothing_but_host(x):
 @example(u=0.5, v=0.0)  # no Ge
 @example(u=0.5, v=1.0)  # no Al
 @example(u=0.5, v=1e-7)
+@example(u=0.5, v=1 - 1e-10)
 def test_m2_elements_balance_and_oxygen_closes(u, v):
     amounts = simplex_point(u, v)
     assume(amounts["Li"] > 1e-9 and amounts["Al"] + amounts["Ge"] > 1e-9)

@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from dynaphase.errors import CompositionError, ComputationError
+from dynaphase.errors import CompositionError
 
 __all__ = ["OXIDATION_STATES", "Phase", "balance_phases", "charge"]
 
@@ -58,10 +58,9 @@ def charge(elements: Mapping[str, float]) -> float:
 def balance_phases(phases: Sequence[Phase], amounts: Mapping[str, float]) -> dict[str, float]:
     r"""Moles of each phase in the cheapest mixture that holds exactly the given elements.
 
-    The programme is solved by HiGHS, whose tolerances are absolute.  Its vertex says *which* phases take part; how
-    much of them follows from the element balance on that support by least squares with rows scaled by
-    :math:`1/b_e`, refined until every element closes to 10⁻¹⁰ of its own amount: this holds for an element that is
-    a millionth of the whole as well.
+    The programme is solved by HiGHS.  Its vertex says *which* phases take part; how much of them follows from the
+    element balance on that support by least squares with rows scaled by :math:`1/b_e`, refined until every element
+    closes to 10⁻¹⁰ of its own amount: this holds for an element that is a millionth of the whole as well.
 
     Parameters
     ----------
@@ -79,48 +78,52 @@ def balance_phases(phases: Sequence[Phase], amounts: Mapping[str, float]) -> dic
     ------
     CompositionError
         If no mixture of the candidates holds these elements.
-    ComputationError
-        If the balance does not close, which points to a fault in the phase table.
     """
     present = [element for element, amount in amounts.items() if amount > 0]
     absent = set(amounts) - set(present)
     possible = [p for p in phases if not any(p.elements.get(element) for element in absent)]
     matrix = np.array([[p.elements.get(element, 0.0) for p in possible] for element in present])
     target = np.array([amounts[element] for element in present])
-    vertex = _cheapest_vertex(matrix, target, np.array([p.cost for p in possible]))
-    if vertex is None:
-        raise CompositionError(
-            f"no mixture of {', '.join(p.name for p in phases)} holds "
-            f"{', '.join(f'{e}{a:.4g}' for e, a in amounts.items())}; the phase table lacks a phase for it"
-        )
-    for threshold in (NEGLIGIBLE, 0.0):
-        support = np.flatnonzero(vertex > threshold)
-        moles, error = _refine(matrix[:, support], target)
-        if error <= BALANCE and moles.min() >= 0:
-            return {possible[p].name: float(n) for p, n in zip(support, moles, strict=True) if n > 0}
-    raise ComputationError(
-        f"the phase balance of {', '.join(f'{e}{a:.4g}' for e, a in amounts.items())} closes only to {error:.1e} "
-        f"(smallest amount {moles.min():.1e}); check the phase table for linearly dependent phases"
+    costs = np.array([p.cost for p in possible])
+    with np.errstate(divide="ignore"):
+        largest = (target[:, None] / matrix).min(axis=0)  # of each phase that the elements allow
+    closest = np.inf
+    for units in (np.full_like(largest, max(1.0, target.max() / 10)), largest):
+        vertex = _cheapest_vertex(matrix, target, costs, units)
+        for threshold in (NEGLIGIBLE, 0.0):
+            support = np.flatnonzero(vertex > threshold)
+            moles, error = _refine(matrix[:, support], target)
+            if error <= BALANCE and moles.min() >= 0:
+                return {possible[p].name: float(n) for p, n in zip(support, moles, strict=True) if n > 0}
+            closest = min(closest, error)
+    held = ", ".join(f"{element} {amount:.4g}" for element, amount in amounts.items())
+    raise CompositionError(
+        f"no mixture of {', '.join(p.name for p in phases)} holds {held} (best relative error {closest:.1e}); "
+        "the phase table lacks a phase for it, or an element is too rare for the linear programme"
     )
 
 
-def _cheapest_vertex(matrix: FloatArray, target: FloatArray, costs: FloatArray) -> FloatArray | None:
+def _cheapest_vertex(matrix: FloatArray, target: FloatArray, costs: FloatArray, units: FloatArray) -> FloatArray:
+    """Moles of each phase, solved with phase p counted in `units[p]` moles; empty of phases where there is no solution.
+
+    The tolerances of HiGHS are absolute: small units resolve traces, equal ones rank the costs best.
+    """
     from scipy.optimize import linprog
 
-    # Divided by the largest amount, since the tolerances are absolute and inputs span 10⁻⁶ to 10⁶.
-    scale = max(1.0, float(target.max()) / 10.0)
     solution = linprog(
-        costs,
-        A_eq=matrix,
-        b_eq=target / scale,
+        costs * units,
+        A_eq=matrix * units / target[:, None],
+        b_eq=np.ones_like(target),
         method="highs",
         options={"primal_feasibility_tolerance": FEASIBILITY, "dual_feasibility_tolerance": FEASIBILITY},
     )
-    return None if solution.x is None else np.asarray(solution.x) * scale
+    return np.zeros_like(costs) if solution.x is None else np.asarray(solution.x) * units
 
 
 def _refine(matrix: FloatArray, target: FloatArray) -> tuple[FloatArray, float]:
     """Least-squares amounts with rows scaled to one, and the largest relative error of an element."""
+    if not matrix.shape[1]:
+        return np.zeros(1), 1.0
     scaled = matrix / target[:, None]
     moles = np.zeros(matrix.shape[1])
     for _ in range(3):

@@ -334,7 +334,13 @@ def factorize(network: Network) -> Factor:
         ),
         shape=matrix.shape,
     )
-    lu = splu(scaled, permc_spec="NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": True, "Equil": False})
+    lu = splu(
+        scaled,
+        permc_spec="NATURAL",
+        diag_pivot_thresh=0.0,
+        panel_size=8,
+        options={"SymmetricMode": True, "Equil": False},
+    )
     return Factor(lu, scale)
 
 

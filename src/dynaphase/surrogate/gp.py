@@ -2,7 +2,7 @@
 
 On standardised z, with compositions x in the unit cube of d dimensions,
 
-    z̄_i = c + f(x_i) + η_i + ε̄_i,   f ~ GP(0, a·M₅/₂(|x − x'|_ℓ)),   η_i ~ N(0, τ²),   ε̄_i ~ N(0, s̃_i²/m_i)
+    z̄_i = c + f(x_i) + η_i + ε̄_i,   f ~ GP(0, a·M₅/₂(|x − x'|_ℓ)),   η_i ~ N(0, τ²),   ε̄_i ~ N(0, s²(x_i)/m_i)
 
 f is the smooth response with one length ℓ_k per dimension, η what a smooth function cannot follow (kinks at
 phase boundaries), ε̄ the replicate noise, known when there are enough replicates.  Without them η and ε are one

@@ -26,7 +26,8 @@ from dynaphase.surrogate.gp import (
 __all__ = ["FitReport", "Rung", "climb", "hyperparameters_of"]
 
 _RESTARTS: Final = 5
-_ADAM_STEPS: Final = 300
+_ADAM_STEPS: Final = 150
+_ADAM_RATE: Final = 0.05  # of logarithms: 150 steps reach a factor e⁷
 _SLOPE_VARIANCE: Final = 4.0  # of the linear rung: across the cube the response may move by ± 2 of its spreads
 _LEAST_MISFIT: Final = 1e-5
 
@@ -127,10 +128,13 @@ def _restarted(data: TrainingData) -> Any:
 
 
 def _adam(data: TrainingData) -> Any:
+    from functools import partial
+
     from botorch.optim.fit import fit_gpytorch_mll_torch
+    from torch.optim import Adam
 
     objective = _log_posterior(data).train()
-    fit_gpytorch_mll_torch(objective, step_limit=_ADAM_STEPS)
+    fit_gpytorch_mll_torch(objective, optimizer=partial(Adam, lr=_ADAM_RATE), step_limit=_ADAM_STEPS)
     return objective.eval().model
 
 

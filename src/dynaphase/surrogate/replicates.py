@@ -1,13 +1,16 @@
 """Replicates: several seeds of one composition → its mean response, and how noisy that mean is.
 
 With m_i values y_ij at composition i, the scatter s_i² = Σ_j (y_ij − ȳ_i)²/(m_i − 1) has ν_i = m_i − 1 degrees
-of freedom, usually one or two: useless alone.  It is shrunk towards the pooled scatter (empirical Bayes for a
-scaled inverse-χ² prior, as in doi:10.2202/1544-6115.1027, with ν₀ fixed):
+of freedom, usually one or two: alone it is mostly chance, and weighting by it would favour compositions whose
+replicates agree by luck.  So the variance of a run at x is estimated from the scatter around x, and shrunk
+towards the pooled scatter (empirical Bayes for a scaled inverse-χ² prior, as in doi:10.2202/1544-6115.1027, with
+ν₀ fixed and neighbours added):
 
-    s̃_i² = (ν₀ s₀² + ν_i s_i²)/(ν₀ + ν_i),    s₀² = Σ ν_i s_i² / Σ ν_i,    ν₀ = 4
+    s²(x) = (ν₀ s₀² + Σ_i w_i ν_i s_i²)/(ν₀ + Σ_i w_i ν_i),   w_i = exp(−|x − x_i|²/2h²)
+    s₀² = Σ_i ν_i s_i²/Σ_i ν_i,   ν₀ = 4,   h = distance from x to the fifth nearest composition
 
-so a composition that scatters far more than the rest still counts less in the fit.  s₀² is the arithmetic mean:
-a quiet region beside a noisy one is taken as noisier than it is, never the other way round.
+Some ten compositions count wherever x lies, all of them while there are few: a noisy region is recognised as one.
+s₀² is the arithmetic mean, so a quiet region beside a noisy one is taken as noisier than it is, never the reverse.
 """
 
 from __future__ import annotations
@@ -67,26 +70,19 @@ class Replicates:
 
     @property
     def variance_of_mean(self) -> FloatArray:
-        """s̃_i²/m_i, shape (n,)."""
-        return self._shrunk(np.eye(len(self.mean))) / self.n_rows
+        """s²(x_i)/m_i, shape (n,)."""
+        return self.variance_near(self.X) / self.n_rows
 
     def variance_near(self, X: FloatArray) -> FloatArray:
-        """Variance of a single run at each row of `X` (k, d), from the scatter around it; shape (k,).
-
-        The same shrinkage with ν_i → w_i ν_i, w_i = exp(−|x − x_i|²/2h²), and h the distance to the fifth nearest
-        composition: some ten compositions count wherever x lies, all of them while there are few.
-        """
+        """s²(x), the variance of a single run about the mean response, at each row of `X` (k, d); shape (k,)."""
         from scipy.spatial.distance import cdist
 
         distance = cdist(X, self.X)
         last = min(_N_NEIGHBOURS, distance.shape[1]) - 1
         width = np.partition(distance, last, axis=1)[:, last, None].clip(1e-9)
-        return self._shrunk(np.exp(-0.5 * (distance / width) ** 2))
-
-    def _shrunk(self, weights: FloatArray) -> FloatArray:
-        shares = weights * self.degrees_of_freedom
+        shares = np.exp(-0.5 * (distance / width) ** 2) * self.degrees_of_freedom
         prior = PRIOR_DEGREES_OF_FREEDOM
-        return np.asarray((prior * self.pooled_variance + shares @ self.scatter) / (prior + shares.sum(axis=-1)))
+        return np.asarray((prior * self.pooled_variance + shares @ self.scatter) / (prior + shares.sum(axis=1)))
 
 
 def group_rows(X: FloatArray) -> tuple[FloatArray, npt.NDArray[np.intp]]:

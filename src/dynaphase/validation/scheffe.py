@@ -199,12 +199,16 @@ def _r_squared(y: FloatArray, fitted: FloatArray, weights: FloatArray, n_terms: 
 
 
 def _estimates(names: Sequence[str], values: FloatArray, intervals: FloatArray, p: FloatArray) -> tuple[Estimate, ...]:
-    from statsmodels.stats import multitest
-
-    holm = cast(Any, multitest).multipletests
-    adjusted = holm(p, method="holm")[1] if np.isfinite(p).all() else np.full(len(p), nan)
-    rows = zip(names, values, intervals, p, adjusted, strict=True)
+    rows = zip(names, values, intervals, p, _holm(p), strict=True)
     return tuple(Estimate(n, float(v), (float(i[0]), float(i[1])), float(a), float(b)) for n, v, i, a, b in rows)
+
+
+def _holm(p: FloatArray) -> FloatArray:
+    # same as statsmodels' multipletests, which runs the garbage collector at every call
+    order = np.argsort(p)
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)).clip(max=1.0)
+    return adjusted
 
 
 def _sentence(effect: Estimate, response: str, step: float) -> str:

@@ -1,0 +1,192 @@
+"""What the command line shows: tables, progress bars, messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from dynaphase.campaign import Campaign, Observer
+    from dynaphase.materials.base import Material
+    from dynaphase.recommend import Forecast
+    from dynaphase.records import Record
+
+
+def make_console() -> Console:
+    """Where results go: standard output."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def complain(message: str) -> None:
+    """One error message on standard error."""
+    from rich.console import Console
+
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]Error:[/] {plain(message)}")
+
+
+def plain(text: str) -> str:
+    """Text with nothing in it that rich would take for markup."""
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def print_record(record: Record, console: Console) -> None:
+    """Results of one simulation."""
+    from rich.table import Table
+
+    if not record.is_done:
+        console.print(f"[bold]{plain(record.formula)}[/]: failed. {plain(record.reason or '')}")
+        return
+    table = Table(title=f"{record.formula}  ({record.candidate.model} model, seed {record.candidate.seed})")
+    table.add_column("result")
+    table.add_column("value", justify="right")
+    for name, value in {**record.values, **record.descriptors}.items():
+        table.add_row(name, f"{value:.4g}")
+    console.print(table)
+    for note in record.notes:
+        console.print(f"note: {plain(note)}")
+    console.print(f"{record.cpu_seconds:.2f} s CPU")
+
+
+def print_material(found: Material, notes: Sequence[str], console: Console) -> None:
+    """Phases and parameters."""
+    from rich.table import Table
+
+    phases = Table(title=f"{found.formula} at {found.temperature_K:g} K: phases")
+    phases.add_column("phase")
+    phases.add_column("volume fraction", justify="right")
+    for phase, fraction in sorted(found.assemblage.volume_fractions.items(), key=lambda item: -item[1]):
+        phases.add_row(phase, f"{fraction:.4f}")
+    console.print(phases)
+    table = Table(title="parameters")
+    for column in ("name", "value", "unit", "spread", "status", "source"):
+        table.add_column(column, justify="right" if column == "value" else "left", overflow="fold")
+    for name, p in found.parameters.items():
+        table.add_row(name, f"{p.value:.4g}", p.unit, str(p.spread), p.status.value, plain(p.source))
+    console.print(table)
+    for note in notes:
+        console.print(f"note: {plain(note)}")
+
+
+def describe_status(state: Mapping[str, Any]) -> list[str]:
+    """Where a campaign stands, in lines of text."""
+    reason = state["stopped_because"]
+    now = f"running, {state['n_running']} to go" if state["n_running"] else "not running"
+    lines = [
+        f"{state['n_records']} records ({state['n_failed']} failed) of {state['n_planned']} planned, "
+        f"round {state['round']}, model {state['model']} ({state['stepping']} stepping)",
+        f"stopped because: {reason}" if reason else now,
+    ]
+    lines += [
+        f"{target}: r = {a['r']:.3f}, nRMSE = {a['nrmse']:.3f} on {a['n_held_out']} held-out compositions"
+        for target, a in state["accuracy"].items()
+    ]
+    return lines
+
+
+def print_forecasts(forecasts: Sequence[Forecast], console: Console, title: str) -> None:
+    """A table of predictions that fits 80 columns, and below it why each composition is there."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("", justify="right", no_wrap=True)
+    table.add_column("composition", overflow="fold")
+    for column in ("S", "σ box", "σ ceramic"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for number, item in enumerate(forecasts, start=1):
+        s, box, ceramic = item.predictions.values()
+        table.add_row(
+            str(number),
+            item.formula,
+            "{:.1f} ({:.1f}–{:.1f})".format(s["mean"], *s["interval_90"]),
+            _with_factor(box),
+            _with_factor(ceramic),
+        )
+    console.print(table)
+    console.print("S from 0 to 100; σ in S/cm: the simulated box, and a ceramic of 1 µm grains. Intervals: 90 %.")
+    for number, item in enumerate(forecasts, start=1):
+        if item.reason:
+            console.print(f"{number}: {plain(item.reason)}", soft_wrap=True)
+
+
+def _with_factor(sigma: Mapping[str, Any]) -> str:
+    """Median and the factor up and down to the ends of its 90 % interval."""
+    low, high = sigma["interval_90"]
+    return f"{sigma['mean']:.1e} ×/÷{(high / low) ** 0.5:.2f}"
+
+
+def print_conclusion(campaign: Campaign, console: Console) -> None:
+    """What a finished campaign ends with."""
+    for line in describe_status(campaign.status()):
+        console.print(line)
+    console.print()
+    print_forecasts(campaign.suggest(5), console, "Recommended compositions")
+
+
+@contextmanager
+def progress_bar(text: str, *, is_shown: bool) -> Iterator[Any]:
+    """A progress bar on standard error for one long computation; yields ``advance(fraction)``."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not is_shown) as progress:
+        task = progress.add_task(text, total=1.0)
+        yield lambda fraction: progress.update(task, completed=fraction)
+
+
+@contextmanager
+def campaign_progress(campaign: Campaign, console: Console) -> Iterator[Observer]:
+    """A progress display for a campaign: one bar a round, one line an assessment."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    from dynaphase.campaign import Observer
+    from dynaphase.rounds import Plan, StopReason
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+
+        class Display(Observer):
+            task: Any = None
+
+            def planned(self, plan: Plan, n_open: int, n_total: int) -> None:
+                name = "random compositions" if plan.number == 0 else f"round {plan.number}: chosen by uncertainty"
+                self.task = progress.add_task(name, total=n_total, completed=n_total - n_open)
+
+            def finished(self, record: Record) -> None:
+                progress.advance(self.task)
+                if not record.is_done:
+                    progress.console.print(f"  failed: {plain(record.formula)}: {plain(record.reason or '')}")
+
+            def assessed(self, assessment: Mapping[str, Any]) -> None:
+                text = ", ".join(
+                    f"{name.split('_')[0]} r = {a['r']:.3f} nRMSE = {a['nrmse']:.3f}"
+                    for name, a in assessment["accuracy"].items()
+                )
+                progress.console.print(f"  {assessment['n_training']} compositions learned; held-out: {text}")
+
+            def stopped(self, reason: StopReason) -> None:
+                progress.console.print(f"  stopped because: {reason.value}")
+
+        yield Display()

@@ -1,0 +1,87 @@
+"""The answer at the top: which of the recommended compositions heads the report, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import sqrt
+from typing import Final
+
+from dynaphase.recommend import Forecast
+from dynaphase.report.evidence import BOX, CERAMIC, SCORE, Evidence
+from dynaphase.training import Learned
+
+__all__ = ["LIKELY", "Answer", "find_answer", "probability_of_gain"]
+
+LIKELY: Final = 0.9
+"""Probability from which a gain is called likely."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A recommended composition against the reference."""
+
+    forecast: Forecast
+    probabilities: Mapping[str, float]
+    """Target → probability that its mean response exceeds the reference's, according to the surrogate."""
+
+    @property
+    def probability_of_both(self) -> float:
+        """Probability of a gain in S and in the box σ; the surrogate takes their errors as independent."""
+        return self.probabilities[SCORE] * self.probabilities[BOX]
+
+    @property
+    def verdict(self) -> str:
+        """The gain in words, no stronger than the probabilities."""
+        gains = [name for name, target in (("S", SCORE), ("σ", BOX)) if self.probabilities[target] >= LIKELY]
+        losses = [name for name, target in (("S", SCORE), ("σ", BOX)) if self.probabilities[target] <= 1 - LIKELY]
+        if len(gains) == 2:
+            return "very likely better in both S and σ"
+        if gains and losses:
+            return f"very likely better in {gains[0]} and worse in {losses[0]}"
+        if gains:
+            return f"very likely better in {gains[0]}, open in {'σ' if gains[0] == 'S' else 'S'}"
+        if losses:
+            return f"very likely worse in {' and '.join(losses)}"
+        return "not distinguishable in either S or σ"
+
+
+def find_answer(evidence: Evidence) -> Answer | None:
+    """The recommended composition that most probably beats the reference in both targets; None without a surrogate.
+
+    Probabilities within a percentage point are ties, decided by the gains in S and log₁₀ σ over their ranges on the
+    predicted front.
+    """
+    learned, reference = evidence.learned, evidence.reference_forecast
+    if learned is None or not evidence.recommended:
+        return None
+    if reference is None:
+        return Answer(evidence.recommended[0], {})
+    span = (evidence.front.max(axis=0) - evidence.front.min(axis=0)).clip(1e-9)
+    answers = [Answer(item, probability_of_gain(learned, evidence, item)) for item in evidence.recommended]
+
+    def rank(answer: Answer) -> tuple[float, float]:
+        predicted = answer.forecast.predictions
+        gain = predicted[SCORE]["mean"] / span[0] + predicted[BOX]["log10_mean"] / span[1]
+        return round(answer.probability_of_both, 2), gain
+
+    return max(answers, key=rank)
+
+
+def probability_of_gain(learned: Learned, evidence: Evidence, item: Forecast) -> dict[str, float]:
+    """Probability that the mean response of `item` exceeds the reference's, by target.
+
+    With the joint posterior of both, P = Φ[(μ₁ − μ₀)/√(c₁₁ + c₀₀ − 2c₁₀)]: what their predictions have in common
+    cancels.
+    """
+    from scipy.special import ndtr
+
+    targets = (SCORE, BOX, CERAMIC)
+    pair = evidence.space.to_unit([evidence.system.reference, item.composition])
+    joint = learned.surrogate.posterior(pair, targets)
+    found = {}
+    for name, mean, covariance in zip(targets, joint.mean, joint.covariance, strict=True):
+        gain = float(mean[1] - mean[0])
+        spread = sqrt(max(float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]), 0.0))
+        found[name] = float(ndtr(gain / spread)) if spread > 0 else 0.5 * (1 + (gain > 0) - (gain < 0))
+    return found

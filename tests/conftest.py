@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dynaphase.campaign import Campaign
+from dynaphase.config import CampaignConfig, make_config
+
+
+def tiny(**changes: object) -> CampaignConfig:
+    """A campaign that finishes in seconds: coarse grid, few compositions, two rounds."""
+    content: dict[str, object] = {
+        "settings": {"n": 32},
+        "design": {"n_initial": 10, "n_held_out": 6},
+        "rounds": {"batch": 3, "n_pool": 64},
+        "stop": {"r": 0.9999, "budget": 23},
+    }
+    return make_config(content | changes)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Directory of a finished campaign; only look at it."""
+    directory = tmp_path_factory.mktemp("campaigns") / "finished"
+    Campaign.create(directory, config=tiny()).run(executor="serial")
+    return directory

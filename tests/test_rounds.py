@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+
+from dynaphase.config import CampaignConfig, make_config
+from dynaphase.materials import get_system
+from dynaphase.rounds import Plan, Role, StopReason, initial_plan, next_plan, replicate_seeds, stop_reason
+from dynaphase.space import CompositionSpace, make_sampler
+
+LAGP = get_system("lagp")
+
+
+def space(config: CampaignConfig) -> CompositionSpace:
+    return CompositionSpace(LAGP, make_sampler(config.space.sampler))
+
+
+def config(**changes: object) -> CampaignConfig:
+    return make_config({"design": {"n_initial": 12, "n_held_out": 6, "n_replicates": 2}} | changes)
+
+
+@pytest.mark.parametrize("method", ["random", "sobol"])
+def test_the_first_plan_has_every_role_and_depends_on_the_seed_alone(method: str) -> None:
+    asked = config(design={"n_initial": 12, "n_held_out": 6, "method": method})
+    plan = initial_plan(asked, space(asked), LAGP.reference)
+    roles = [role for _, role in plan.asked]
+    assert [roles.count(role) for role in (Role.REFERENCE, Role.HELD_OUT, Role.INITIAL)] == [1, 6, 12]
+    assert plan == initial_plan(asked, space(asked), LAGP.reference)
+    other = asked.model_copy(update={"seed": 1})
+    assert plan.asked[1:] != initial_plan(other, space(other), LAGP.reference).asked[1:]
+
+
+def test_more_initial_compositions_begin_with_the_same_ones() -> None:
+    few, many = config(), config(design={"n_initial": 24, "n_held_out": 6, "n_replicates": 2})
+    first = [c for c, role in initial_plan(few, space(few), LAGP.reference).asked if role is Role.INITIAL]
+    more = [c for c, role in initial_plan(many, space(many), LAGP.reference).asked if role is Role.INITIAL]
+    assert more[: len(first)] == first
+
+
+def test_a_plan_reads_back_and_gives_every_composition_the_same_seeds() -> None:
+    asked = config(seed=7)
+    plan = initial_plan(asked, space(asked), LAGP.reference)
+    assert Plan.from_json(plan.to_json()) == plan
+    candidates = plan.candidates(asked)
+    assert replicate_seeds(asked) == (7000, 7001)
+    assert [c.seed for c in candidates[:4]] == [7000, 7001, 7000, 7001]
+    assert len({c.key for c in candidates}) == len(candidates) == 2 * 19
+
+
+def test_a_chosen_batch_is_active() -> None:
+    plan = next_plan(3, [LAGP.reference])
+    assert (plan.number, plan.asked) == (3, ((LAGP.reference, Role.ACTIVE),))
+
+
+def errors(*worst: float, r: float = 0.9) -> list[dict[str, dict[str, float]]]:
+    return [{"S": {"r": r, "nrmse": value}, "σ": {"r": 0.99, "nrmse": 0.01}} for value in worst]
+
+
+def test_stopping() -> None:
+    asked = config(stop={"r": 0.95, "nrmse": 0.1, "budget": 100, "patience": 2, "min_gain": 0.05})
+    assert stop_reason(asked, errors(0.2), 38) is None
+    assert stop_reason(asked, errors(0.05), 38) is None, "r is not there yet"
+    assert stop_reason(asked, errors(0.05, r=0.96), 38) is StopReason.ACCURACY
+    assert stop_reason(asked, errors(0.2), 85) is StopReason.BUDGET, "8 compositions × 2 seeds would make 101"
+    assert stop_reason(asked, errors(0.2), 84) is None
+    assert stop_reason(asked, errors(0.2, 0.199, 0.198), 60) is StopReason.NO_GAIN
+    assert stop_reason(asked, errors(0.2, 0.199, 0.15), 60) is None
+    assert stop_reason(asked, errors(0.3, 0.2, 0.199), 60) is None, "two rounds ago it was still falling"
+
+
+def test_accuracy_waits_for_the_asked_rounds() -> None:
+    asked = config(stop={"min_rounds": 2, "budget": 500})
+    good = errors(0.05, r=0.99)
+    assert stop_reason(asked, good, 38) is None
+    assert stop_reason(asked, good * 3, 60) is StopReason.ACCURACY
+
+
+def test_an_undefined_correlation_never_counts_as_accurate() -> None:
+    asked = config(stop={"budget": 500})
+    assert stop_reason(asked, errors(0.05, r=float("nan")), 38) is None
