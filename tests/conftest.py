@@ -13,8 +13,8 @@ def tiny(**changes: object) -> CampaignConfig:
     content: dict[str, object] = {
         "settings": {"n": 32},
         "design": {"n_initial": 10, "n_held_out": 6},
-        "rounds": {"batch": 3, "n_pool": 64},
-        "stop": {"r": 0.9999, "budget": 23},
+        "rounds": {"batch": 3, "n_pool": 64, "n_confirm": 3},
+        "stop": {"r": 0.9999, "budget": 26},
     }
     return make_config(content | changes)
 

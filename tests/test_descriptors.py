@@ -253,3 +253,13 @@ def test_score_refuses_nonsense(bad):
 def test_weights_are_checked(bad):
     with pytest.raises(InputError):
         ScoreWeights(**bad)
+
+
+def test_pores_and_boundaries_at_the_cathode_are_no_interface() -> None:
+    depth = 100.0 - (np.arange(128) + 0.5) * 100 / 128
+    C = np.repeat(0.8 * (1 - np.exp(-depth / 2.0))[:, None], 128, axis=1)
+    clean = interface_width(C, 100 / 128)
+    C[100:124, 10:60] = 0.05  # pores over 40 % of the rows next to the cathode
+    C[:, 90:100] *= 0.6  # a boundary along x
+    assert interface_width(C, 100 / 128).width_nm == pytest.approx(clean.width_nm, rel=0.01)
+    assert clean.width_nm == pytest.approx(2.0 * np.log(9), rel=0.03)

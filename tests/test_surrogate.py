@@ -238,8 +238,10 @@ def test_same_data_same_surrogate_and_nothing_left_behind() -> None:
     expected = torch.rand(1)
     torch.manual_seed(123)
     n_threads = torch.get_num_threads()
+    torch.set_num_threads(2)
     first = fit_surrogate(X, Y)
-    assert torch.get_num_threads() == n_threads
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(n_threads)
     assert torch.equal(torch.rand(1), expected)
     torch.manual_seed(7)
     second = fit_surrogate(X, Y)
@@ -247,6 +249,18 @@ def test_same_data_same_surrogate_and_nothing_left_behind() -> None:
     probe = simplex(9, 8)
     for name, prediction in first.predict(probe).items():
         assert np.array_equal(prediction.transformed_mean, second.predict(probe)[name].transformed_mean)
+
+
+def test_restarts_draw_the_same_numbers_whatever_came_before() -> None:
+    import torch
+
+    drawn = []
+    for outside in (1, 2):
+        torch.manual_seed(outside)
+        with gp.quiet_torch(3):
+            drawn.append(torch.rand(4))
+            assert torch.get_num_threads() == 1
+    assert torch.equal(*drawn)
 
 
 def test_fitting_and_predicting_warn_of_nothing() -> None:
@@ -365,7 +379,7 @@ def test_adam_reaches_the_optimum_that_the_line_search_finds(monkeypatch: pytest
     assert best is not None
     assert found is not None
     assert found["nugget"] == pytest.approx(best["nugget"], rel=0.2)
-    assert found["lengthscales"] == pytest.approx(best["lengthscales"], rel=0.3)
+    assert found["lengthscales"] == pytest.approx(best["lengthscales"], rel=0.5)
 
 
 def test_a_model_with_nonsense_predictions_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

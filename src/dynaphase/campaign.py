@@ -20,7 +20,7 @@ from dynaphase.materials import get_system
 from dynaphase.materials.base import MaterialSystem
 from dynaphase.recommend import Forecast, forecast, recommend
 from dynaphase.records import Candidate, Record, RecordStatus
-from dynaphase.rounds import Plan, StopReason, initial_plan, next_plan, stop_reason
+from dynaphase.rounds import Plan, Role, StopReason, initial_plan, next_plan, stop_reason
 from dynaphase.space import CompositionSpace, make_sampler
 from dynaphase.store import Store
 from dynaphase.training import Learned, choose_batch, learn
@@ -231,14 +231,27 @@ class Campaign:
             observer.assessed(state.assessments[-1])
             n_planned = sum(len(p.candidates(self.config)) for p in state.plans)
             reason = stop_reason(self.config, [a["accuracy"] for a in state.assessments], n_planned)
-            if reason is not None:
+            learned = learned or self._learn(state)
+            following = self._following(state, learned, reason)
+            if following is not None:
+                store.log("planned", following.to_json())
+            elif reason is not None:
                 store.log("stopped", {"reason": reason.value})
                 observer.stopped(reason)
                 return reason
-            known = {composition for p in state.plans for composition, _ in p.asked}
-            learned = learned or self._learn(state)
-            chosen = choose_batch(learned, self.config, self.space, plan.number + 1, known)
-            store.log("planned", next_plan(plan.number + 1, chosen).to_json())
+
+    def _following(self, state: _State, learned: Learned, reason: StopReason | None) -> Plan | None:
+        """The round after the last one: a batch, a confirmation of the recommendations, or none."""
+        last = state.plans[-1]
+        known = {composition for plan in state.plans for composition, _ in plan.asked}
+        if reason is None:
+            chosen = choose_batch(learned, self.config, self.space, last.number + 1, known)
+            return next_plan(last.number + 1, chosen)
+        if last.is_confirmation:
+            return None
+        best = recommend(learned, self.system, self.space, self.config.rounds.n_confirm)
+        unseen = [item.composition for item in best if item.composition not in known]
+        return next_plan(last.number + 1, unseen, Role.CONFIRMATION) if unseen else None
 
     def _simulate(self, store: Store, workers: Workers, plan: Plan, observer: Observer) -> None:
         candidates = plan.candidates(self.config)

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 
 from dynaphase.display import (
@@ -55,16 +54,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DynaPhaseError as error:
         complain(str(error))
         return error.exit_code
-    except click.ClickException as error:
+    except _USAGE_ERROR as error:
         error.show()
         return 2
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         complain("interrupted")
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
+
+_USAGE_ERROR: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+"""Base of typer's own errors; it has no public name, and depends on the click that typer brings."""
 
 # --- campaign --------------------------------------------------------------------------------------------
 

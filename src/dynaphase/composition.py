@@ -172,7 +172,9 @@ def _element(name: object) -> str:
     from pymatgen.core.periodic_table import Element
 
     if not isinstance(name, str) or not Element.is_valid_symbol(name):
-        raise CompositionError(f"'{name}' is not the symbol of a chemical element")
+        raise CompositionError(
+            f"'{name}' is not the symbol of a chemical element; write symbols such as Li, Al, Ge, P, O"
+        )
     return name
 
 

@@ -38,6 +38,7 @@ class RoundsSection(Section):
 
     batch: int = Field(8, ge=1, le=500, description="compositions chosen per round")
     acquisition: Literal["max-variance", "integrated-variance", "random", "sobol"] = "max-variance"
+    n_confirm: int = Field(5, ge=0, le=100, description="recommendations simulated in the end, to check them")
     n_pool: int = Field(2000, ge=50, le=20000, description="compositions to choose from")
 
 
@@ -97,9 +98,9 @@ def _toml(value: object) -> str:
 
 PRESETS: Final[dict[str, CampaignConfig]] = {
     "demo": CampaignConfig(
-        design=DesignSection(n_initial=40, n_held_out=20, n_replicates=1),
-        rounds=RoundsSection(batch=8, n_pool=1000),
-        stop=StopSection(min_rounds=2, budget=120),
+        design=DesignSection(n_initial=32, n_held_out=16, n_replicates=2),
+        rounds=RoundsSection(batch=6, n_pool=1000),
+        stop=StopSection(min_rounds=2, budget=200),
     ),
     "paper": CampaignConfig(
         settings=PaperSettings(stepping="exact"),

@@ -247,9 +247,18 @@ class InterfaceWidth:
 
 
 def interface_width(
-    intact: npt.ArrayLike, spacing_nm: float, *, plateau: float | None = None, cathode_value: float = 0.0
+    intact: npt.ArrayLike,
+    spacing_nm: float,
+    *,
+    plateau: float | None = None,
+    cathode_value: float = 0.0,
+    quantile: float = 0.9,
 ) -> InterfaceWidth:
-    """10–90 % width of the intact fraction at the cathode, from its mean over y.
+    """10–90 % width of the intact fraction at the cathode, in the interior of the grains.
+
+    The profile along x is the `quantile` of C over y.  The mean would do where C depends on x alone (both agree
+    there), but in a polycrystal every pore and boundary near the cathode pulls it below 90 %: the width of the same
+    interface then jumps from 3 nm to 13 nm with the microstructure's seed.
 
     Walking from the cathode face (value `cathode_value` at x = L) into the electrolyte, the width is the distance
     between the first points where the profile exceeds 10 % and 90 % of the plateau, by linear interpolation.  If
@@ -265,13 +274,15 @@ def interface_width(
         Intact level; by default the median of the profile over the half of the box next to the anode.
     cathode_value : float
         Value on the cathode face.
+    quantile : float
+        Which of the values along y represents a row, 0 to 1.
 
     Raises
     ------
     SimulationError
         If the profile is not finite, or there is no positive plateau to measure against.
     """
-    profile = _profile(intact)
+    profile = _profile(intact, quantile)
     level = _interior_plateau(profile) if plateau is None else plateau
     if not (np.isfinite(level) and level > 0):
         raise SimulationError(
@@ -319,13 +330,15 @@ def degraded_thickness(
     return InterfaceWidth(sum(side for side in sides if side is not None), False)
 
 
-def _profile(field: npt.ArrayLike) -> FloatArray:
+def _profile(field: npt.ArrayLike, quantile: float | None = None) -> FloatArray:
+    """Mean (or `quantile`) over all axes but the first."""
     array = np.asarray(field, dtype=np.float64)
     if array.ndim == 0 or len(array) < 2:
         raise InputError(f"a profile along x needs at least two cells, not shape {array.shape}")
     if not np.all(np.isfinite(array)):
         raise SimulationError("the field holds numbers that are not finite, so its profile cannot be measured")
-    return np.asarray(array.reshape(len(array), -1).mean(axis=1))
+    rows = array.reshape(len(array), -1)
+    return np.asarray(rows.mean(axis=1) if quantile is None else np.quantile(rows, quantile, axis=1))
 
 
 def _depths(n: int, spacing_nm: float) -> FloatArray:

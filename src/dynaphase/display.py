@@ -95,9 +95,9 @@ def print_forecasts(forecasts: Sequence[Forecast], console: Console, title: str)
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     table.add_column("", justify="right", no_wrap=True)
-    table.add_column("composition", overflow="fold")
+    table.add_column("composition", no_wrap=True)
     for column in ("S", "σ box", "σ ceramic"):
         table.add_column(column, justify="right", no_wrap=True)
     for number, item in enumerate(forecasts, start=1):
@@ -105,21 +105,25 @@ def print_forecasts(forecasts: Sequence[Forecast], console: Console, title: str)
         table.add_row(
             str(number),
             item.formula,
-            "{:.1f} ({:.1f}–{:.1f})".format(s["mean"], *s["interval_90"]),
+            f"{s['mean']:.1f} ± {(s['interval_90'][1] - s['interval_90'][0]) / 2:.1f}",
             _with_factor(box),
             _with_factor(ceramic),
         )
     console.print(table)
     console.print("S from 0 to 100; σ in S/cm: the simulated box, and a ceramic of 1 µm grains. Intervals: 90 %.")
     for number, item in enumerate(forecasts, start=1):
-        if item.reason:
-            console.print(f"{number}: {plain(item.reason)}", soft_wrap=True)
+        parts = [plain(item.reason)] if item.reason else []
+        if item.simulated:
+            found = "simulated: S {:.1f}, σ box {:.1e}, ceramic {:.1e}"
+            parts.append(found.format(*item.simulated.values()))
+        if parts:
+            console.print(f"{number}: {'; '.join(parts)}", soft_wrap=True)
 
 
 def _with_factor(sigma: Mapping[str, Any]) -> str:
     """Median and the factor up and down to the ends of its 90 % interval."""
     low, high = sigma["interval_90"]
-    return f"{sigma['mean']:.1e} ×/÷{(high / low) ** 0.5:.2f}"
+    return f"{sigma['mean']:.1e} ×/÷{(high / low) ** 0.5:.1f}"
 
 
 def print_conclusion(campaign: Campaign, console: Console) -> None:
@@ -171,7 +175,10 @@ def campaign_progress(campaign: Campaign, console: Console) -> Iterator[Observer
             task: Any = None
 
             def planned(self, plan: Plan, n_open: int, n_total: int) -> None:
-                name = "random compositions" if plan.number == 0 else f"round {plan.number}: chosen by uncertainty"
+                name = (
+                    f"round {plan.number}: {'checking recommendations' if plan.is_confirmation else 'most uncertain'}"
+                )
+                name = "random compositions" if plan.number == 0 else name
                 self.task = progress.add_task(name, total=n_total, completed=n_total - n_open)
 
             def finished(self, record: Record) -> None:
@@ -180,11 +187,11 @@ def campaign_progress(campaign: Campaign, console: Console) -> Iterator[Observer
                     progress.console.print(f"  failed: {plain(record.formula)}: {plain(record.reason or '')}")
 
             def assessed(self, assessment: Mapping[str, Any]) -> None:
-                text = ", ".join(
-                    f"{name.split('_')[0]} r = {a['r']:.3f} nRMSE = {a['nrmse']:.3f}"
-                    for name, a in assessment["accuracy"].items()
+                text = ";  ".join(
+                    f"{symbol}: r {a['r']:.3f}, nRMSE {a['nrmse']:.3f}"
+                    for symbol, a in zip("Sσ", assessment["accuracy"].values(), strict=True)
                 )
-                progress.console.print(f"  {assessment['n_training']} compositions learned; held-out: {text}")
+                progress.console.print(f"  learned from {assessment['n_training']} compositions.  {text}")
 
             def stopped(self, reason: StopReason) -> None:
                 progress.console.print(f"  stopped because: {reason.value}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["is_pareto_optimal", "spread_along_front"]
+__all__ = ["is_pareto_optimal"]
 
 
 def is_pareto_optimal(values: npt.ArrayLike) -> npt.NDArray[np.bool_]:
@@ -33,25 +33,3 @@ def is_pareto_optimal(values: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         else:
             front = np.vstack([front, row])
     return optimal
-
-
-def spread_along_front(values: npt.ArrayLike, n: int) -> list[int]:
-    """At most `n` rows of a Pareto front: the best of every column first, then those farthest from the chosen.
-
-    Distances are in units of each column's range on the front, so the choice does not depend on units.
-    """
-    array = np.asarray(values, dtype=float)
-    span = np.ptp(array, axis=0)
-    scaled = (array - array.min(axis=0)) / np.where(span > 0, span, 1.0)
-    chosen: list[int] = []
-    for column in range(array.shape[1]):
-        best = int(np.argmax(scaled[:, column]))
-        if best not in chosen and len(chosen) < n:
-            chosen.append(best)
-    while len(chosen) < min(n, len(array)):
-        gaps = np.min(np.linalg.norm(scaled[:, None] - scaled[None, chosen], axis=2), axis=1)
-        farthest = int(np.argmax(gaps))
-        if gaps[farthest] <= 0:
-            break
-        chosen.append(farthest)
-    return chosen

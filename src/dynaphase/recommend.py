@@ -12,7 +12,7 @@ import numpy.typing as npt
 from dynaphase.composition import Composition
 from dynaphase.errors import CompositionError
 from dynaphase.materials.base import MaterialSystem
-from dynaphase.pareto import is_pareto_optimal, spread_along_front
+from dynaphase.pareto import is_pareto_optimal
 from dynaphase.space import CompositionSpace
 from dynaphase.surrogate import Prediction, predictions_to_json
 from dynaphase.training import JUDGED, Learned
@@ -38,11 +38,14 @@ class Forecast:
     """Target → ``mean``, ``std``, ``interval_90`` (conductivities also ``log10_mean``, ``log10_std``)."""
     reason: str = ""
     """Why it is recommended; empty for a composition that was asked for."""
+    simulated: Mapping[str, float] | None = None
+    """Target → simulated value (median over the seeds), where the composition was simulated."""
 
     def to_json(self) -> dict[str, Any]:
         """Under the names of ``dynaphase predict --json`` and ``suggest --json``."""
         head = {"composition": self.composition.fractions, "formula": self.formula}
-        return head | ({"reason": self.reason} if self.reason else {}) | dict(self.predictions)
+        extra = {"reason": self.reason} if self.reason else {}
+        return head | extra | dict(self.predictions) | {"simulated": dict(self.simulated) if self.simulated else None}
 
 
 def forecast(
@@ -67,7 +70,7 @@ def forecast(
         return []
     rows = predictions_to_json(learned.surrogate.predict(space.to_unit(compositions)))
     return [
-        Forecast(composition, system.formula(composition), row)
+        Forecast(composition, system.formula(composition), row, simulated=_simulated(learned, composition))
         for composition, row in zip(compositions, rows, strict=True)
     ]
 
@@ -75,22 +78,21 @@ def forecast(
 def recommend(learned: Learned, system: MaterialSystem, space: CompositionSpace, n: int) -> list[Forecast]:
     """`n` clearly different compositions, the highest predicted σ first.
 
-    The predicted Pareto front of S and σ comes first; where it is shorter than `n` compositions at least `SEPARATION`
-    apart, the front of what is left follows.
+    They are those nearest to having the best S and the best σ of the region at once: a composition's loss is the larger
+    of its two distances to the best prediction, in units of the spread of the predictions over the region, and each
+    choice is at least `SEPARATION` away from those before it.
     """
     pool, values = _predicted_pool(learned, system, space)
     X = space.to_unit(pool)
+    loss = np.max((values.max(axis=0) - values) / np.maximum(values.std(axis=0), 1e-12), axis=1)
     chosen: list[int] = []
-    is_left = np.ones(len(pool), dtype=bool)
-    while len(chosen) < n and is_left.any():
-        left = np.flatnonzero(is_left)
-        front = left[is_pareto_optimal(values[left])]
-        for index in front[spread_along_front(values[front], len(front))]:
-            is_apart = all(np.linalg.norm(X[index] - X[other]) >= SEPARATION for other in chosen)
-            if is_apart and len(chosen) < n:
-                chosen.append(int(index))
-        is_left[front] = False
-    best_s, best_sigma = int(np.argmax(values[:, 0])), int(np.argmax(values[:, 1]))
+    for index in np.argsort(loss, kind="stable"):
+        if len(chosen) == n:
+            break
+        if all(np.linalg.norm(X[index] - X[other]) >= SEPARATION for other in chosen):
+            chosen.append(int(index))
+    chosen = _prefer_simulated(chosen, pool, X, learned, system.reference)
+    best_s, best_sigma = (max(chosen, key=lambda index: values[index, column]) for column in (0, 1))
     reference = learned.surrogate.predict(space.to_unit([system.reference]))
     found = forecast(learned, system, space, [pool[index] for index in chosen])
     answers = [
@@ -101,6 +103,20 @@ def recommend(learned: Learned, system: MaterialSystem, space: CompositionSpace,
         for index, item in zip(chosen, found, strict=True)
     ]
     return sorted(answers, key=lambda item: -item.predictions[JUDGED[1]]["log10_mean"])
+
+
+def _prefer_simulated(
+    chosen: list[int], pool: list[Composition], X: FloatArray, learned: Learned, reference: Composition
+) -> list[int]:
+    """Replace a choice by a simulated neighbour that is as good as the same: seeing beats believing."""
+    simulated = set(learned.training.compositions) - {reference}
+    known = [index for index, composition in enumerate(pool) if composition in simulated]
+    preferred = [min(known, key=lambda other: np.linalg.norm(X[index] - X[other]), default=index) for index in chosen]
+    close = [
+        other if np.linalg.norm(X[index] - X[other]) < SEPARATION / 2 else index
+        for index, other in zip(chosen, preferred, strict=True)
+    ]
+    return list(dict.fromkeys(close))
 
 
 def predicted_front(
@@ -130,6 +146,15 @@ def _predicted_pool(
     pool = [composition for composition in dict.fromkeys(rounded) if space.contains(composition)]
     predictions = learned.surrogate.predict(space.to_unit(pool))
     return pool, np.column_stack([predictions[JUDGED[0]].mean, predictions[JUDGED[1]].transformed_mean])
+
+
+def _simulated(learned: Learned, composition: Composition) -> dict[str, float] | None:
+    for table in (learned.training, learned.held_out):
+        rows = [index for index, other in enumerate(table.compositions) if other == composition]
+        if rows:
+            medians = np.median(table.Y[rows], axis=0)
+            return {target.name: float(v) for target, v in zip(learned.surrogate.targets, medians, strict=True)}
+    return None
 
 
 def _reason(index: int, best_s: int, best_sigma: int) -> str:

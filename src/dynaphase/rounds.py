@@ -30,6 +30,8 @@ class Role(StrEnum):
     HELD_OUT = "held-out"
     REFERENCE = "reference"
     ACTIVE = "active"
+    CONFIRMATION = "confirmation"
+    """Recommended by the surrogate, simulated to see whether it was right."""
 
 
 class StopReason(StrEnum):
@@ -47,6 +49,11 @@ class Plan:
 
     number: int
     asked: tuple[tuple[Composition, Role], ...]
+
+    @property
+    def is_confirmation(self) -> bool:
+        """Whether the round simulates recommendations."""
+        return any(role is Role.CONFIRMATION for _, role in self.asked)
 
     def candidates(self, config: CampaignConfig) -> list[Candidate]:
         """Every composition with each of its microstructure seeds.
@@ -95,9 +102,9 @@ def initial_plan(config: CampaignConfig, space: CompositionSpace, reference: Com
     return Plan(0, tuple(_without_repeats(asked)))
 
 
-def next_plan(number: int, chosen: Iterable[Composition]) -> Plan:
-    """Round `number`: what the acquisition chose."""
-    return Plan(number, tuple((composition, Role.ACTIVE) for composition in chosen))
+def next_plan(number: int, chosen: Iterable[Composition], role: Role = Role.ACTIVE) -> Plan:
+    """Round `number`: what the acquisition chose, or what is recommended."""
+    return Plan(number, tuple((composition, role) for composition in chosen))
 
 
 def stop_reason(
@@ -117,7 +124,8 @@ def stop_reason(
     -------
     StopReason or None
         `accuracy` when every target has r and nRMSE as wanted; `no_gain` when the worst target's nRMSE has not
-        fallen by `min_gain` within the last `patience` rounds; `budget` when the next batch would exceed it.
+        fallen by `min_gain` within the last `patience` rounds; `budget` when the next batch, and the confirmation after
+        it, would exceed it.
     """
     stop = config.stop
     n_rounds = len(errors) - 1
@@ -130,7 +138,8 @@ def stop_reason(
         best_before = min(worst[: -stop.patience])
         if min(worst[-stop.patience :]) > (1.0 - stop.min_gain) * best_before:
             return StopReason.NO_GAIN
-    if n_planned + config.rounds.batch * config.design.n_replicates > stop.budget:
+    n_next = (config.rounds.batch + config.rounds.n_confirm) * config.design.n_replicates
+    if n_planned + n_next > stop.budget:
         return StopReason.BUDGET
     return None
 

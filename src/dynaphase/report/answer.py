@@ -32,7 +32,9 @@ class Answer:
 
     @property
     def verdict(self) -> str:
-        """The gain in words, no stronger than the probabilities."""
+        """The gain in words, no stronger than the probabilities; empty where there is nothing to compare with."""
+        if not self.probabilities:
+            return ""
         gains = [name for name, target in (("S", SCORE), ("σ", BOX)) if self.probabilities[target] >= LIKELY]
         losses = [name for name, target in (("S", SCORE), ("σ", BOX)) if self.probabilities[target] <= 1 - LIKELY]
         if len(gains) == 2:
@@ -40,10 +42,10 @@ class Answer:
         if gains and losses:
             return f"very likely better in {gains[0]} and worse in {losses[0]}"
         if gains:
-            return f"very likely better in {gains[0]}, open in {'σ' if gains[0] == 'S' else 'S'}"
+            return f"very likely better in {gains[0]}, with {'σ' if gains[0] == 'S' else 'S'} undecided"
         if losses:
             return f"very likely worse in {' and '.join(losses)}"
-        return "not distinguishable in either S or σ"
+        return "not distinguishable in S or in σ"
 
 
 def find_answer(evidence: Evidence) -> Answer | None:

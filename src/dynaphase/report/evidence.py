@@ -137,7 +137,7 @@ class Evidence:
         """Predicted Pareto front, S and log₁₀ σ (S/cm) of the box, shape (n, 2)."""
         if self.learned is None:
             return np.empty((0, 2))
-        _, values = predicted_front(self.learned, self.space)
+        _, values = predicted_front(self.learned, self.system, self.space)
         return values[np.argsort(values[:, 0])]
 
     @cached_property

@@ -13,12 +13,14 @@ __all__ = [
     "MINUS",
     "conductivity",
     "conductivity_interval",
+    "decimals",
     "formula_html",
     "formula_mathtext",
     "linked_dois",
     "p_value",
     "percent",
     "plain",
+    "reason_html",
     "score",
     "score_interval",
     "signed",
@@ -28,12 +30,18 @@ __all__ = [
 MINUS: Final = "−"
 
 _AMOUNT: Final = re.compile(r"(?<=[A-Za-z)])(\d+(?:\.\d+)?)")
+_FORMULA: Final = re.compile(r"\b(?:[A-Z][a-z]?[\d.]*\d|[A-Z][a-z]|[A-Z]|\((?:[A-Z][a-z]?\d*)+\)\d*){3,}")
 _DOI: Final = re.compile(r"(?:doi:)?(10\.\d{4,9}/[^\s,;&\"']+[^\s,;.&\"')])")
 
 
 def formula_html(formula: str) -> Markup:
     """Formula with subscripts: ``LiGe2(PO4)3`` → LiGe₂(PO₄)₃ in ``<sub>``; no amount has more than three decimals."""
-    return Markup(_AMOUNT.sub(lambda amount: f"<sub>{_short(amount)}</sub>", str(escape(formula))))  # noqa: S704
+    return Markup(_AMOUNT.sub(lambda amount: f"<sub>{_short(amount)}</sub>", str(escape(formula))))
+
+
+def reason_html(text: str) -> Markup:
+    """A sentence in which formulae get their subscripts."""
+    return Markup(_FORMULA.sub(lambda formula: formula_html(formula[0]), str(escape(text))))
 
 
 def formula_mathtext(formula: str) -> str:
@@ -48,7 +56,7 @@ def _short(amount: re.Match[str]) -> str:
 
 def linked_dois(text: str) -> Markup:
     """Text with every DOI as a link."""
-    return Markup(_DOI.sub(r'<a href="https://doi.org/\1">doi:\1</a>', str(escape(text))))  # noqa: S704
+    return Markup(_DOI.sub(r'<a href="https://doi.org/\1">doi:\1</a>', str(escape(text))))
 
 
 def plain(value: float | None, digits: int = 3) -> str:
@@ -60,6 +68,13 @@ def plain(value: float | None, digits: int = 3) -> str:
         return (f"{value:.0f}" if "e" in text else text).replace("-", MINUS)
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
     return f"{mantissa.replace('-', MINUS)}×10{_superscript(int(exponent))}"
+
+
+def decimals(value: float | None, n: int = 3) -> str:
+    """Fixed number of decimals; an en dash where undefined."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:.{n}f}".replace("-", MINUS)
 
 
 def signed(value: float, digits: int = 2) -> str:
@@ -118,7 +133,5 @@ def _superscript(exponent: int) -> str:
 
 def sourced(name: str) -> str:
     """Name of a parameter without its unit, in words: ``grain_size_nm`` → grain size."""
-    stem = re.sub(
-        r"_(?:nm2_per_s|S_per_m|J_per_m2|J_per_m|A_per_m2|ohm_m2|Pa_sqrt_m|per_s|nm|eV|V|m)$", "", name
-    )
+    stem = re.sub(r"_(?:nm2_per_s|S_per_m|J_per_m2|J_per_m|A_per_m2|ohm_m2|Pa_sqrt_m|per_s|nm|eV|V|m)$", "", name)
     return stem.replace("_", " ")

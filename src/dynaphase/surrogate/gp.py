@@ -49,11 +49,12 @@ class LogNormal:
 PRIORS: Final[Mapping[str, LogNormal]] = {
     "lengthscale": LogNormal(0.5, 1.0),  # median × √(d/2): distances in the cube grow like √d
     "signal_variance": LogNormal(1.0, 1.0),
-    "nugget": LogNormal(0.005, 2.0),
+    "nugget": LogNormal(0.005, 2.0),  # misfit beside known noise
+    "noise": LogNormal(0.02, 2.0),  # misfit and noise in one
 }
-"""On standardised outcomes: 68 % between 0.18 and 1.4, 0.37 and 2.7, 0.0007 and 0.037."""
+"""On standardised outcomes.  Central 68 %: 0.18 to 1.4, 0.37 to 2.7, 0.0007 to 0.037, 0.0027 to 0.15."""
 
-_FLOOR: Final = {"lengthscale": 1e-2, "signal_variance": 1e-3, "nugget": 1e-6}
+_FLOOR: Final = {"lengthscale": 1e-2, "signal_variance": 1e-3, "nugget": 1e-6, "noise": 1e-6}
 _LEAST_NOISE: Final = 1e-6
 
 
@@ -106,8 +107,11 @@ def _tensor(values: FloatArray) -> Any:
     return torch.as_tensor(np.ascontiguousarray(values), dtype=torch.float64)
 
 
-def make_gaussian_process(data: TrainingData) -> Any:
-    """BoTorch ``SingleTaskGP`` with hyperparameters at their prior medians, in training mode."""
+def make_gaussian_process(data: TrainingData, nugget: float | None = None) -> Any:
+    """BoTorch ``SingleTaskGP`` with hyperparameters at their prior medians, in training mode.
+
+    `nugget` starts the learned noise variance elsewhere.
+    """
     gpytorch = _gpytorch()
     d = data.X.shape[1]
     stretch = sqrt(d / 2)
@@ -124,7 +128,7 @@ def make_gaussian_process(data: TrainingData) -> Any:
     )
     matern.lengthscale = PRIORS["lengthscale"].median * stretch
     covariance.outputscale = PRIORS["signal_variance"].median
-    return make_single_task_gp(data, covariance, PRIORS["nugget"].median)
+    return make_single_task_gp(data, covariance, nugget or PRIORS[_noise_term(data)].median)
 
 
 def make_single_task_gp(data: TrainingData, covariance: Any, nugget: float) -> Any:
@@ -132,7 +136,8 @@ def make_single_task_gp(data: TrainingData, covariance: Any, nugget: float) -> A
     from botorch.models import SingleTaskGP
 
     likelihoods = _gpytorch().likelihoods
-    options = {"noise_prior": _prior("nugget"), "noise_constraint": _logarithmic("nugget")}
+    term = _noise_term(data)
+    options = {"noise_prior": _prior(term), "noise_constraint": _logarithmic(term)}
     if data.noise is None:
         likelihood = likelihoods.GaussianLikelihood(**options)
         likelihood.noise = nugget
@@ -152,6 +157,10 @@ def make_single_task_gp(data: TrainingData, covariance: Any, nugget: float) -> A
 def at_least_floor(noise: FloatArray) -> FloatArray:
     """Known noise variances, none below what double precision needs to invert the covariance."""
     return np.maximum(noise, _LEAST_NOISE)
+
+
+def _noise_term(data: TrainingData) -> str:
+    return "noise" if data.noise is None else "nugget"
 
 
 def _prior(name: str, stretch: float = 1.0) -> Any:

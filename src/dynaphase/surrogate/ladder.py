@@ -26,6 +26,7 @@ from dynaphase.surrogate.gp import (
 __all__ = ["FitReport", "Rung", "climb", "hyperparameters_of"]
 
 _RESTARTS: Final = 5
+_FIRST_NUGGET: Final = 0.1  # from a noisy start the lengths grow; from a quiet one they first shrink to fit the noise
 _ADAM_STEPS: Final = 150
 _ADAM_RATE: Final = 0.05  # of logarithms: 150 steps reach a factor e⁷
 _SLOPE_VARIANCE: Final = 4.0  # of the linear rung: across the cube the response may move by ± 2 of its spreads
@@ -36,7 +37,7 @@ class Rung(StrEnum):
     """How a target was fitted, best first; everything below `OPTIMISED` is a fallback."""
 
     OPTIMISED = "optimised"
-    """Marginal posterior maximised by L-BFGS-B from the prior medians."""
+    """Marginal posterior maximised by L-BFGS-B from the prior medians, the nugget from above."""
     RESTARTED = "restarted"
     """The same, the best of several starts drawn from the priors."""
     ADAM = "adam"
@@ -176,7 +177,7 @@ def _with_misfit(data: TrainingData, covariance: Any, residual_variance: float) 
 def _log_posterior(data: TrainingData) -> Any:
     from gpytorch import mlls
 
-    model, objectives = make_gaussian_process(data), cast(Any, mlls)
+    model, objectives = make_gaussian_process(data, _FIRST_NUGGET), cast(Any, mlls)
     return objectives.ExactMarginalLogLikelihood(model.likelihood, model)
 
 

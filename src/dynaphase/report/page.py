@@ -1,0 +1,136 @@
+"""Evidence, figures and the template become one HTML file."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from dynaphase.citations import bibtex
+from dynaphase.errors import CampaignError
+from dynaphase.report import figures, formats
+from dynaphase.report.answer import find_answer
+from dynaphase.report.evidence import BOX, CERAMIC, SCORE, Evidence, gather
+from dynaphase.report.foundation import find_foundation
+
+if TYPE_CHECKING:
+    import jinja2
+
+    from dynaphase.campaign import Campaign
+
+__all__ = ["render", "write_report"]
+
+TEMPLATE: Final = "report.html.jinja"
+
+_STOPPED: Final = {
+    "accuracy": "It stopped because the accuracy that was asked for is reached.",
+    "budget": "It stopped because its budget of simulations is used up.",
+    "no_gain": "It stopped because further simulations no longer lowered the held-out error.",
+    "interrupted": "It was interrupted and can go on.",
+}
+
+
+def write_report(campaign: Campaign, path: str | Path | None = None) -> Path:
+    """Write the report of a campaign as one self-contained HTML file.
+
+    A report can be written at any time; what cannot be shown yet is named.  The file appears whole or not at all.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    path : path, optional
+        By default ``report.html`` in the campaign directory.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    CampaignError
+        If nothing was simulated yet, or the file cannot be written.
+    """
+    target = campaign.directory / "report.html" if path is None else Path(path)
+    page = render(gather(campaign), datetime.now(UTC))
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    try:
+        unfinished.write_text(page, encoding="utf-8")
+        os.replace(unfinished, target)
+    except OSError as error:
+        raise CampaignError(
+            f"the report {target} cannot be written ({error.strerror or error}); choose another file in an existing, "
+            f"writable folder: 'dynaphase report {campaign.directory} -o FILE.html'"
+        ) from None
+    finally:
+        # After a successful rename there is none; on a full or read-only disk there may be nothing to remove either.
+        _discard(unfinished)
+    return target
+
+
+def render(evidence: Evidence, now: datetime) -> str:
+    """The page; apart from `now` the same evidence gives the same text."""
+    foundation = find_foundation(evidence)
+    tables = figures.element_tables(evidence)
+    plates, n_missing = figures.plates(evidence)
+    return (
+        _environment()
+        .get_template(TEMPLATE)
+        .render(
+            evidence=evidence,
+            answer=find_answer(evidence),
+            accuracy=figures.accuracy_of(evidence) if evidence.learned else {},
+            stopped=_STOPPED.get(evidence.status["stopped_because"] or "", "It is not finished and can go on."),
+            fallbacks=_fallbacks(evidence),
+            ternary_maps=figures.ternary_maps(evidence),
+            maps_in_coordinates=figures.maps_in_coordinates(evidence),
+            line_cuts=figures.line_cuts(evidence),
+            trade_off=figures.trade_off(evidence) if evidence.points else None,
+            accuracy_curves=figures.accuracy_curves(evidence),
+            parity_plots=figures.parity_plots(evidence),
+            tables=tables,
+            influences=figures.influences(tables),
+            plates=plates,
+            n_plates_missing=n_missing,
+            foundation=foundation,
+            bibliography=bibtex(foundation.citations),
+            now=now,
+            SCORE=SCORE,
+            BOX=BOX,
+            CERAMIC=CERAMIC,
+        )
+    )
+
+
+def _fallbacks(evidence: Evidence) -> list[tuple[str, str, str]]:
+    """Targets that were not fitted in the first way: name, how, and why."""
+    if evidence.learned is None:
+        return []
+    fits: dict[str, dict[str, Any]] = evidence.learned.assessment["fit"]
+    return [(name, fit["rung"], fit["message"]) for name, fit in fits.items() if fit["is_fallback"]]
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        name: getattr(formats, name) for name in formats.__all__ if callable(getattr(formats, name))
+    }
+    return environment
+
+
+def _discard(file: Path) -> None:
+    try:
+        file.unlink(missing_ok=True)
+    except OSError:
+        return
