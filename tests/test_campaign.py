@@ -32,8 +32,8 @@ def outcome(directory: Path) -> tuple[list[object], dict[str, object]]:
 class TestAFinishedCampaign:
     def test_status(self, finished: Path) -> None:
         status = Campaign.open(finished).status()
-        assert status["n_records"] == status["n_planned"] == 23
-        assert (status["n_failed"], status["n_running"], status["round"]) == (0, 0, 2)
+        assert status["n_records"] == status["n_planned"] <= 26
+        assert (status["n_failed"], status["n_running"], status["round"]) == (0, 0, 3)
         assert (status["model"], status["stepping"], status["stopped_because"]) == ("paper", "fast", "budget")
         assert set(status["accuracy"]) == {"stability_score", "ionic_conductivity_S_per_cm"}
         for target in status["accuracy"].values():
@@ -42,8 +42,9 @@ class TestAFinishedCampaign:
 
     def test_frame(self, finished: Path) -> None:
         frame = Campaign.open(finished).frame()
-        assert len(frame) == 23
-        assert frame["role"].value_counts().to_dict() == {"initial": 10, "held-out": 6, "active": 6, "reference": 1}
+        counts = frame["role"].value_counts().to_dict()
+        assert counts.pop("confirmation") <= 3
+        assert counts == {"initial": 10, "held-out": 6, "active": 6, "reference": 1}
         for column in ("stability_score", "ionic_conductivity_S_per_cm", "descriptors.grain_size_nm", "composition.Li"):
             assert frame[column].notna().all()
 
@@ -101,14 +102,15 @@ def test_the_number_of_workers_changes_no_record(finished: Path, tmp_path: Path)
 
 
 def test_more_budget_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    short = tiny(stop={"r": 0.9999, "budget": 20})
+    short = tiny(stop={"r": 0.9999, "budget": 23})
     Campaign.create(tmp_path / "c", config=short).run(executor="serial")
     first = outcome(tmp_path / "c")[1]
-    (tmp_path / "c" / CONFIG_NAME).write_text(tiny().to_toml(), encoding="utf-8")
+    longer = tiny(stop={"r": 0.9999, "budget": 29})
+    (tmp_path / "c" / CONFIG_NAME).write_text(longer.to_toml(), encoding="utf-8")
     Campaign.open(tmp_path / "c").run(executor="serial")
     second = outcome(tmp_path / "c")[1]
     assert first.items() <= second.items()
-    assert (len(first), len(second)) == (20, 23)
+    assert len(first) <= 23 < len(second) <= 29
 
 
 RUN = "import sys; from dynaphase.cli import main; sys.exit(main(['run', sys.argv[1], '--workers', '2']))"

@@ -46,9 +46,11 @@ def test_a_plan_reads_back_and_gives_every_composition_the_same_seeds() -> None:
     assert len({c.key for c in candidates}) == len(candidates) == 2 * 19
 
 
-def test_a_chosen_batch_is_active() -> None:
+def test_a_chosen_batch_is_active_and_a_recommendation_is_confirmed() -> None:
     plan = next_plan(3, [LAGP.reference])
     assert (plan.number, plan.asked) == (3, ((LAGP.reference, Role.ACTIVE),))
+    assert not plan.is_confirmation
+    assert next_plan(4, [LAGP.reference], Role.CONFIRMATION).is_confirmation
 
 
 def errors(*worst: float, r: float = 0.9) -> list[dict[str, dict[str, float]]]:
@@ -60,8 +62,8 @@ def test_stopping() -> None:
     assert stop_reason(asked, errors(0.2), 38) is None
     assert stop_reason(asked, errors(0.05), 38) is None, "r is not there yet"
     assert stop_reason(asked, errors(0.05, r=0.96), 38) is StopReason.ACCURACY
-    assert stop_reason(asked, errors(0.2), 85) is StopReason.BUDGET, "8 compositions × 2 seeds would make 101"
-    assert stop_reason(asked, errors(0.2), 84) is None
+    assert stop_reason(asked, errors(0.2), 75) is StopReason.BUDGET, "8 + 5 compositions × 2 seeds would make 101"
+    assert stop_reason(asked, errors(0.2), 74) is None
     assert stop_reason(asked, errors(0.2, 0.199, 0.198), 60) is StopReason.NO_GAIN
     assert stop_reason(asked, errors(0.2, 0.199, 0.15), 60) is None
     assert stop_reason(asked, errors(0.3, 0.2, 0.199), 60) is None, "two rounds ago it was still falling"

@@ -93,7 +93,7 @@ def new(
 @app.command()
 def run(
     place: Annotated[Path, typer.Argument(metavar="CONFIG_OR_DIR", help="A campaign directory or its configuration.")],
-    workers: Annotated[int | None, typer.Option(help="Simulations at a time [default: one per core].")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Simulations at a time [default: one per core].")] = None,
     executor: Annotated[str, typer.Option(help="processes or serial.")] = "processes",
 ) -> None:
     """Start or resume a campaign; ends with recommendations and a report."""

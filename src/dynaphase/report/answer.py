@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
-from typing import Final
 
 from dynaphase.recommend import Forecast
 from dynaphase.report.evidence import BOX, CERAMIC, SCORE, Evidence
 from dynaphase.training import Learned
 
-__all__ = ["LIKELY", "Answer", "find_answer", "probability_of_gain"]
-
-LIKELY: Final = 0.9
-"""Probability from which a gain is called likely."""
+__all__ = ["Answer", "find_answer", "probability_of_gain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,30 +22,19 @@ class Answer:
     """Target → probability that its mean response exceeds the reference's, according to the surrogate."""
 
     @property
-    def probability_of_both(self) -> float:
-        """Probability of a gain in S and in the box σ; the surrogate takes their errors as independent."""
-        return self.probabilities[SCORE] * self.probabilities[BOX]
+    def probability_of_all(self) -> float:
+        """Probability of a gain in S and in both σ.
 
-    @property
-    def verdict(self) -> str:
-        """The gain in words, no stronger than the probabilities; empty where there is nothing to compare with."""
+        The surrogate takes the errors of S and σ as independent; both σ rise and fall together, so the less probable
+        gain counts for them.  0 where there is nothing to compare with.
+        """
         if not self.probabilities:
-            return ""
-        gains = [name for name, target in (("S", SCORE), ("σ", BOX)) if self.probabilities[target] >= LIKELY]
-        losses = [name for name, target in (("S", SCORE), ("σ", BOX)) if self.probabilities[target] <= 1 - LIKELY]
-        if len(gains) == 2:
-            return "very likely better in both S and σ"
-        if gains and losses:
-            return f"very likely better in {gains[0]} and worse in {losses[0]}"
-        if gains:
-            return f"very likely better in {gains[0]}, with {'σ' if gains[0] == 'S' else 'S'} undecided"
-        if losses:
-            return f"very likely worse in {' and '.join(losses)}"
-        return "not distinguishable in S or in σ"
+            return 0.0
+        return self.probabilities[SCORE] * min(self.probabilities[BOX], self.probabilities[CERAMIC])
 
 
 def find_answer(evidence: Evidence) -> Answer | None:
-    """The recommended composition that most probably beats the reference in both targets; None without a surrogate.
+    """The recommended composition that most probably beats the reference in S and both σ; None without a surrogate.
 
     Probabilities within a percentage point are ties, decided by the gains in S and log₁₀ σ over their ranges on the
     predicted front.
@@ -65,7 +50,7 @@ def find_answer(evidence: Evidence) -> Answer | None:
     def rank(answer: Answer) -> tuple[float, float]:
         predicted = answer.forecast.predictions
         gain = predicted[SCORE]["mean"] / span[0] + predicted[BOX]["log10_mean"] / span[1]
-        return round(answer.probability_of_both, 2), gain
+        return round(answer.probability_of_all, 2), gain
 
     return max(answers, key=rank)
 

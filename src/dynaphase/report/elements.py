@@ -30,7 +30,7 @@ def influence_figure(table: ScheffeTable, *, title: str, unit: str, colour: str)
         is_clear = effect.p_holm < 0.05
         axes.plot([low, high], [row, row], color=colour, linewidth=2, solid_capstyle="butt")
         axes.plot(value, row, "o", color=colour, markerfacecolor=colour if is_clear else "white", markersize=8)
-        shown = f"{value:+.3g}".replace("-", MINUS)
+        shown = f"{value:+#.3g}".replace("-", MINUS)
         p = p_value(effect.p_holm)
         axes.annotate(
             f"{shown}   p {p if p.startswith('<') else '= ' + p}", (value, row), xytext=(0, 9),

@@ -110,6 +110,15 @@ class Evidence:
         """The literature's best known composition as simulated here; None if that failed or is still open."""
         return next((point for point in self.points if point.role == Role.REFERENCE), None)
 
+    @property
+    def n_active_rounds(self) -> int:
+        """Rounds in which the acquisition chose what to simulate."""
+        return sum(any(role == Role.ACTIVE for _, role in plan.asked) for plan in self.plans)
+
+    def simulated_at(self, composition: Composition) -> Point | None:
+        """What was simulated of one composition, if anything."""
+        return next((point for point in self.points if point.composition == composition), None)
+
     @cached_property
     def reference_formula(self) -> str:
         """Formula of the reference."""

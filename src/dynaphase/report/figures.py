@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dynaphase.report.evidence import BOX, CERAMIC, SCORE, Evidence, Map, Point
-from dynaphase.report.formats import conductivity, plain, score
-from dynaphase.report.style import COLOURS, UNCERTAINTY_MAP, VALUE_MAP, as_png, as_svg
+from dynaphase.report.formats import conductivity, percent, plain, score
+from dynaphase.report.style import COLOURS, as_png, as_svg
 from dynaphase.surrogate import Prediction
 from dynaphase.validation import ScheffeTable, scheffe_regression
 
@@ -29,7 +29,7 @@ __all__ = [
     "maps_in_coordinates",
     "plates",
     "ternary_maps",
-    "trade_off",
+    "trade_offs",
 ]
 
 FloatArray = npt.NDArray[np.float64]
@@ -112,10 +112,12 @@ def _quantities(found: Map) -> list[Quantity]:
 
     s, box = found.predictions[SCORE], found.predictions[BOX]
     return [
-        Quantity(s.mean, "Stability score S", "S", VALUE_MAP),
-        Quantity(s.std, "Uncertainty of S", "standard deviation (points)", UNCERTAINTY_MAP),
-        Quantity(box.transformed_mean, "Ionic conductivity σ", "log₁₀ σ (S/cm), simulated box", VALUE_MAP),
-        Quantity(box.transformed_std, "Uncertainty of σ", "standard deviation of log₁₀ σ (decades)", UNCERTAINTY_MAP),
+        Quantity(s.mean, "Stability score S", "S"),
+        Quantity(s.std, "Uncertainty of S", "standard deviation (points)", is_uncertainty=True),
+        Quantity(box.transformed_mean, "Ionic conductivity σ", "log₁₀ σ (S/cm), simulated box"),
+        Quantity(
+            box.transformed_std, "Uncertainty of σ", "standard deviation of log₁₀ σ (decades)", is_uncertainty=True
+        ),
     ]
 
 
@@ -178,25 +180,29 @@ def _measurements(evidence: Evidence) -> FloatArray | None:
     return np.array([(row.x, row.conductivity_S_per_cm) for row in load_measurements()])
 
 
-def trade_off(evidence: Evidence) -> Illustration:
-    """S against σ."""
-    from dynaphase.report.pareto import pareto_figure
+def trade_offs(evidence: Evidence) -> list[Illustration]:
+    """S against σ: everything, and close to the front."""
+    from dynaphase.report.pareto import TradeOff, pareto_figure
 
+    if not evidence.points:
+        return []
     simulated = _by_role(evidence.points, lambda point: (point.values[SCORE], point.values[BOX]))
-    predicted: dict[str, FloatArray] = {}
-    if evidence.map is not None:
-        rows = [item.predictions for item in evidence.recommended]
-        predicted = {
-            "front": np.column_stack([evidence.front[:, 0], 10 ** evidence.front[:, 1]]),
-            "reachable": np.column_stack([evidence.map.predictions[name].mean for name in (SCORE, BOX)]),
-            "recommended": np.array([[row[SCORE]["mean"], row[BOX]["mean"]] for row in rows]),
-            "intervals": np.array([[row[SCORE]["interval_90"], row[BOX]["interval_90"]] for row in rows]),
-        }
-    return Illustration(
-        as_svg(pareto_figure(simulated, **predicted)),
-        f"Stability score against conductivity of {len(evidence.points)} simulated compositions and the predicted "
-        "Pareto front.",
+    words = f"Stability score against conductivity of {len(evidence.points)} simulated compositions"
+    if evidence.map is None:
+        return [Illustration(as_svg(pareto_figure(TradeOff(simulated), title="Simulated compositions")), f"{words}.")]
+    rows = [item.predictions for item in evidence.recommended]
+    trade_off = TradeOff(
+        simulated,
+        front=np.column_stack([evidence.front[:, 0], 10 ** evidence.front[:, 1]]),
+        reachable=np.column_stack([evidence.map.predictions[name].mean for name in (SCORE, BOX)]),
+        recommended=np.array([[row[SCORE]["mean"], row[BOX]["mean"]] for row in rows]),
+        intervals=np.array([[row[SCORE]["interval_90"], row[BOX]["interval_90"]] for row in rows]),
     )
+    drawings = (("The whole region", False), ("Close to the front", True))
+    return [
+        Illustration(as_svg(pareto_figure(trade_off, title=title, is_zoomed=is_zoomed)), f"{words}: {title.lower()}.")
+        for title, is_zoomed in drawings
+    ]
 
 
 def accuracy_curves(evidence: Evidence) -> list[Illustration]:
@@ -253,9 +259,9 @@ def parity_plots(evidence: Evidence) -> list[Illustration]:
         if not comparison.target.transform.in_decades:
             low, high = comparison.target.transform.inverse(low), comparison.target.transform.inverse(high)
         figures = accuracy_of(evidence)[name]
-        summary = f"r = {_digits(figures['r'])} {_range(figures['r_interval_95'], '95 %')}\n"
+        summary = f"r = {_digits(figures['r'])} {_range(figures['r_interval_95'])}\n"
         summary += f"nRMSE = {_digits(figures['nrmse'])}\n"
-        summary += f"in 90 % interval: {_digits(figures['coverage_90'], 2)}\n"
+        summary += f"inside 90 % interval: {percent(figures['coverage_90'])}\n"
         summary += f"n = {figures['n_held_out']}"
         figure = parity_figure(
             simulated, predicted, low, high, label=_QUOTED[name], title=_NAMES[name], summary=summary,
@@ -396,6 +402,6 @@ def _digits(value: Any, decimals: int = 3) -> str:
     return f"{number:.{decimals}f}".replace("-", "−") if np.isfinite(number) else "undefined"
 
 
-def _range(interval: Sequence[Any], level: str) -> str:
+def _range(interval: Sequence[Any]) -> str:
     low, high = (_digits(value) for value in interval)
-    return f"[{low}, {high}] {level}" if "undefined" not in (low, high) else ""
+    return f"[{low}, {high}]" if "undefined" not in (low, high) else ""

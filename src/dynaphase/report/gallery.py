@@ -47,7 +47,7 @@ def microstructure_image(grains: IntArray, boundary: FloatArray, density: FloatA
 @styled()
 def fields_figure(image: FloatArray, intact: FloatArray, length_nm: float) -> Figure:
     """The microstructure beside the intact fraction C at the end; anode at the top, cathode at the bottom."""
-    figure = new_figure(4.8, 2.7)
+    figure = new_figure(4.8, 2.3)
     left, right = figure.subplots(1, 2)
     extent = (0.0, length_nm * intact.shape[1] / intact.shape[0], length_nm, 0.0)
     left.imshow(image, extent=extent, interpolation="nearest")

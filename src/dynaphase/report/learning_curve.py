@@ -53,5 +53,5 @@ def learning_curve_figure(
         axes.set_ylim(bottom=0)
     else:
         axes.set_ylim(top=1.0 + 0.02 * (1.0 - axes.get_ylim()[0]))
-    axes.legend(loc="upper right" if is_error else "lower right")
+    axes.legend(loc="best")
     return figure

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from dynaphase.report.style import COLOURS, ROLE_MARKERS, new_figure, styled
+from dynaphase.report.marks import are_crowded, number_sites
+from dynaphase.report.style import COLOURS, ROLE_MARKERS, UNCERTAINTY_MAP, VALUE_MAP, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,6 +21,7 @@ FloatArray = npt.NDArray[np.float64]
 
 PERCENT: Final = 100.0
 N_LEVELS: Final = 7
+N_BANDS: Final = 48
 MARGIN: Final = 1.5
 """Space around a zoomed region, atomic percent."""
 
@@ -32,7 +34,12 @@ class Quantity:
     title: str
     label: str
     """Name and unit at the colour bar."""
-    colour_map: str
+    is_uncertainty: bool = False
+
+    @property
+    def colour_map(self) -> str:
+        """Perceptually uniform; uncertainties have one of their own, dark where little is known."""
+        return UNCERTAINTY_MAP if self.is_uncertainty else VALUE_MAP
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,40 +70,39 @@ def ternary_map(shares: FloatArray, quantity: Quantity, elements: Sequence[str],
     """
     import mpltern  # noqa: F401 - registers the projection
 
-    figure = new_figure(5.2, 4.6)
-    axes: Any = figure.add_subplot(projection="ternary", ternary_sum=PERCENT)
     limits = _limits(shares)
+    figure = new_figure(5.4, 4.6 if _is_whole(limits) else 4.1)
+    figure.set_layout_engine("none")  # what is written around a triangle is slow to measure, and always the same
+    axes: Any = figure.add_axes((0.1, 0.13, 0.66, 0.7), projection="ternary", ternary_sum=PERCENT)
     axes.set_ternary_lim(*limits.ravel(), fit="rectangle")
     columns = PERCENT * shares.T
     if _is_surface(shares):
-        mesh = axes.tripcolor(*columns, quantity.values, cmap=quantity.colour_map, shading="gouraud", rasterized=True)
-        _contours(axes, axes.tricontour, columns, quantity.values)
+        mesh = _surface(axes.tricontourf, axes.tricontour, columns, quantity)
     else:
-        mesh = axes.scatter(*columns, c=quantity.values, cmap=quantity.colour_map, s=60, rasterized=True)
+        mesh = axes.scatter(*columns, c=quantity.values, cmap=quantity.colour_map, s=70, rasterized=True)
     _mark(axes, sites, PERCENT)
     for axis, element in zip((axes.taxis, axes.laxis, axes.raxis), elements, strict=True):
         axis.set_label_text(f"{element} (at.%)")
         axis.set_label_position("tick1")
     axes.grid(visible=True, color="#9aa1aa", linewidth=0.4, alpha=0.5)
-    _colour_bar(figure, axes, mesh, quantity.label)
-    axes.set_title(quantity.title, pad=22)
+    _colour_bar(figure, mesh, quantity.label, cax=figure.add_axes((0.85, 0.16, 0.025, 0.64)))
+    figure.text(0.02, 0.975, quantity.title, va="top", fontsize=10.5, fontweight="bold")
     return figure
 
 
 @styled()
 def coordinate_map(x: FloatArray, delta: FloatArray, quantity: Quantity, sites: Sites) -> Figure:
     """The same over substitution x (n,) and lithium excess δ (m,); values in order of x, δ fastest; sites (x, δ)."""
-    figure = new_figure(5.2, 3.7)
-    axes = figure.add_subplot()
+    figure = new_figure(5.4, 3.7)
+    axes: Any = figure.add_subplot()
     z = quantity.values.reshape(len(x), len(delta)).T
-    mesh = axes.pcolormesh(x, delta, z, cmap=quantity.colour_map, shading="gouraud", rasterized=True)
-    grids = np.meshgrid(x, delta)
-    _contours(axes, axes.contour, grids, z)
+    mesh = _surface(axes.contourf, axes.contour, np.meshgrid(x, delta), replace(quantity, values=z))
     _mark(axes, sites)
     axes.set(xlabel="substitution x", ylabel="lithium excess δ (Li per formula unit)", title=quantity.title)
-    axes.set(xlim=(x.min(), x.max()), ylim=(delta.min(), delta.max()))
+    room = 0.015
+    axes.set(xlim=_widened(x, room), ylim=_widened(delta, room))
     axes.grid(visible=False)
-    _colour_bar(figure, axes, mesh, quantity.label)
+    _colour_bar(figure, mesh, quantity.label, ax=axes, shrink=0.85, pad=0.02, aspect=24)
     return figure
 
 
@@ -108,19 +114,38 @@ def _limits(shares: FloatArray) -> FloatArray:
     return np.column_stack([(low - MARGIN).clip(0), (high + MARGIN).clip(None, PERCENT)])
 
 
+def _is_whole(limits: FloatArray) -> bool:
+    return bool(np.ptp(limits, axis=1).min() >= PERCENT)
+
+
 def _is_surface(shares: FloatArray) -> bool:
     centred = shares - shares.mean(axis=0)
     return bool(np.linalg.svd(centred, compute_uv=False)[1] > 1e-6)
 
 
-def _contours(axes: Any, draw: Any, columns: Sequence[FloatArray] | FloatArray, values: FloatArray) -> None:
+def _widened(values: FloatArray, share: float) -> tuple[float, float]:
+    room = share * float(np.ptp(values))
+    return float(values.min()) - room, float(values.max()) + room
+
+
+def _surface(fill: Any, outline: Any, columns: Sequence[FloatArray] | FloatArray, quantity: Quantity) -> Any:
+    """Filled bands and a few contours.  The lowest tenth shares one colour, or a deep hole would bleach the rest."""
     from matplotlib.ticker import MaxNLocator
 
-    if np.ptp(values) <= 0:
-        return
-    levels = MaxNLocator(N_LEVELS).tick_values(float(values.min()), float(values.max()))
-    lines = draw(*columns, values, levels=levels, colors="white", linewidths=0.7, alpha=0.85)
-    axes.clabel(lines, fontsize=7, fmt=lambda level: f"{level:g}".replace("-", "−"), inline_spacing=3)
+    values = quantity.values
+    low, high = float(np.quantile(values, 0.1)), float(values.max())
+    if quantity.is_uncertainty or low - values.min() < 0.15 * np.ptp(values):
+        low = float(values.min())
+    if not high > low:
+        low, high = low - 0.5, low + 0.5
+    extend = "min" if low > values.min() else "neither"
+    levels = np.linspace(low, high + 1e-9 * (high - low), N_BANDS)
+    mesh: Any = fill(*columns, values, levels=levels, cmap=quantity.colour_map, extend=extend)
+    mesh.set_rasterized(True)
+    if not quantity.is_uncertainty:
+        lines = MaxNLocator(N_LEVELS).tick_values(low, high)
+        outline(*columns, values, levels=lines, colors="white", linewidths=0.7, alpha=0.8, linestyles="solid")
+    return mesh
 
 
 def _mark(axes: Any, sites: Sites, scale: float = 1.0) -> None:
@@ -137,22 +162,26 @@ def _mark(axes: Any, sites: Sites, scale: float = 1.0) -> None:
                 edgecolor=marker.edge,
                 linewidth=0.7,
                 zorder=4,
+                clip_on=False,
             )
     if sites.recommended is not None:
-        number_sites(axes, scale * sites.recommended)
+        places = scale * sites.recommended
+        number_sites(axes, places, are_crowded(places, _spans(axes)))
 
 
-def number_sites(axes: Any, rows: FloatArray) -> None:
-    """White numbers on dark discs, the first on top."""
-    for number, row in reversed(list(enumerate(rows, start=1))):
-        axes.scatter(*row, s=105, facecolor="#b3002d", edgecolor="white", linewidth=1.0, zorder=6 + 1 / number)
-        axes.text(
-            *row, str(number), color="white", fontsize=7.5, fontweight="bold", ha="center", va="center_baseline",
-            zorder=6.001 + 1 / number,
-        )  # fmt: skip
+def _spans(axes: Any) -> list[float]:
+    if hasattr(axes, "get_tlim"):
+        # Along any one coordinate; an equilateral diagram has one scale.
+        return [float(max(np.ptp(lim) for lim in (axes.get_tlim(), axes.get_llim(), axes.get_rlim())))] * 3
+    return [float(np.ptp(axes.get_xlim())), float(np.ptp(axes.get_ylim()))]
 
 
-def _colour_bar(figure: Figure, axes: Any, mesh: Any, label: str) -> None:
-    bar = figure.colorbar(mesh, ax=axes, shrink=0.85, pad=0.09 if hasattr(axes, "taxis") else 0.02, aspect=26)
+def _colour_bar(figure: Figure, mesh: Any, label: str, **place: Any) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = mesh.get_clim()
+    ticks = [tick for tick in MaxNLocator(6).tick_values(low, high) if low <= tick <= high]
+    bar = figure.colorbar(mesh, ticks=ticks, **place)
     bar.set_label(label)
     bar.outline.set_visible(False)
+    bar.solids.set_rasterized(True)

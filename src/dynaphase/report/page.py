@@ -87,7 +87,7 @@ def render(evidence: Evidence, now: datetime) -> str:
             ternary_maps=figures.ternary_maps(evidence),
             maps_in_coordinates=figures.maps_in_coordinates(evidence),
             line_cuts=figures.line_cuts(evidence),
-            trade_off=figures.trade_off(evidence) if evidence.points else None,
+            trade_offs=figures.trade_offs(evidence),
             accuracy_curves=figures.accuracy_curves(evidence),
             parity_plots=figures.parity_plots(evidence),
             tables=tables,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COLOURS",
+    "RED",
     "ROLE_MARKERS",
     "UNCERTAINTY_MAP",
     "VALUE_MAP",
@@ -28,8 +29,14 @@ __all__ = [
     "styled",
 ]
 
+DPI: Final = 130
+"""Of pixel images and of the meshes inside vector figures."""
+
 VALUE_MAP: Final = "viridis"
 UNCERTAINTY_MAP: Final = "magma_r"
+
+RED: Final = "#b3002d"
+"""What is recommended."""
 
 COLOURS: Final = {
     "S": "#0072B2",
@@ -61,16 +68,17 @@ _RC: Final = {
     "xtick.labelsize": 8.5,
     "ytick.labelsize": 8.5,
     "legend.fontsize": 8.5,
-    "legend.frameon": False,
+    "legend.frameon": True,
+    "legend.framealpha": 0.85,
+    "legend.edgecolor": "none",
+    "legend.fancybox": False,
     "text.color": COLOURS["ink"],
     "figure.facecolor": "white",
     "figure.constrained_layout.use": True,
     "svg.fonttype": "path",
     # A fixed salt: the same data give the same file.
     "svg.hashsalt": "dynaphase",
-    "axes.formatter.use_mathtext": True,
     "axes.unicode_minus": True,
-    "mathtext.default": "regular",
 }
 
 
@@ -89,6 +97,7 @@ ROLE_MARKERS: Final[Mapping[str, Marker]] = {
     "initial": Marker("first design", "o", 18, "white", "#1b1f24"),
     "active": Marker("chosen by active learning", "^", 30, "#E69F00", "#1b1f24"),
     "held-out": Marker("held out for judging", "s", 13, "none", "#1b1f24"),
+    "confirmation": Marker("recommended earlier, to confirm", "D", 30, "#56B4E9", "#1b1f24"),
     "reference": Marker("reference", "*", 130, "#CC79A7", "#1b1f24"),
 }
 """By role, in drawing order."""
@@ -116,7 +125,7 @@ def new_figure(width: float = 5.2, height: float = 4.0) -> Figure:
 
 
 def as_svg(figure: Figure) -> str:
-    """Figure as the address of an embedded SVG image; dense meshes inside it are pixels at 150 dpi."""
+    """Figure as the address of an embedded SVG image; dense meshes inside it are pixels."""
     return _embedded(figure, "svg", "image/svg+xml", {"Date": None, "Creator": None})
 
 
@@ -128,5 +137,5 @@ def as_png(figure: Figure) -> str:
 def _embedded(figure: Figure, kind: str, media_type: str, metadata: dict[str, Any]) -> str:
     buffer = io.BytesIO()
     with styled():
-        figure.savefig(buffer, format=kind, dpi=150, metadata=metadata)
+        figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
     return f"data:{media_type};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dynaphase.campaign import CONFIG_NAME, Campaign
+from dynaphase.cli import main
+from tests.conftest import tiny
+
+FAST = ["--set", "n=48"]
+LAGP = "Li1.5Al0.5Ge1.5(PO4)3"
+
+
+def run_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    assert main([*arguments, "--json"]) == 0
+    shown = capsys.readouterr()
+    return json.loads(shown.out)
+
+
+def test_simulate_json(capsys: pytest.CaptureFixture[str]) -> None:
+    content = run_json(capsys, "simulate", LAGP, "--seed", "2", *FAST)
+    assert content["composition"] == pytest.approx({"Li": 3 / 7, "Al": 1 / 7, "Ge": 3 / 7})
+    assert (content["status"], content["seed"], content["model"]) == ("done", 2, "paper")
+    assert 0 < content["stability_score"] < 100
+    assert 0 < content["ionic_conductivity_S_per_cm"] < content["ceramic_conductivity_S_per_cm"] < 1e-2
+    assert set(content["descriptors"]) == {"grain_size_nm", "void_fraction", "interface_width_nm"}
+    assert content["cpu_seconds"] > 0
+    assert content["wall_seconds"] > 0
+
+
+def test_simulate_saves_what_it_found(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    import xarray as xr
+
+    content = run_json(capsys, "simulate", LAGP, *FAST, "--save", str(tmp_path / "run"))
+    kept = json.loads((tmp_path / "run" / "record.json").read_text(encoding="utf-8"))
+    assert kept["values"]["stability_score"] == content["stability_score"]
+    assert xr.open_zarr(tmp_path / "run" / "fields.zarr", consolidated=False)["C"].shape == (48, 48)
+    assert main(["simulate", LAGP, *FAST, "--save", str(tmp_path / "run")]) == 2
+    assert "already holds a run" in capsys.readouterr().err
+
+
+def test_exact_and_fast_stepping_agree(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--set", "n=48", "--set", "duration_s=60"]
+    exact = run_json(capsys, "simulate", LAGP, "--stepping", "exact", *options)
+    fast = run_json(capsys, "simulate", LAGP, "--stepping", "fast", *options)
+    assert exact["intact_fraction"] == pytest.approx(fast["intact_fraction"], abs=2e-4)
+    assert exact["settings"]["stepping"] == "exact"
+
+
+def test_simulate_shows_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["simulate", LAGP, *FAST, "--set", "reaction=bistable"]) == 0
+    shown = capsys.readouterr().out
+    assert LAGP in shown
+    assert "stability_score" in shown
+
+
+def test_a_failed_simulation_is_exit_code_three(capsys: pytest.CaptureFixture[str]) -> None:
+    unstable = ["--stepping", "exact", "--set", "time_step_s=900", "--set", "duration_s=9e6"]
+    assert main(["simulate", LAGP, *FAST, *unstable]) == 3
+    assert "failed" in capsys.readouterr().out
+
+
+def test_material_json(capsys: pytest.CaptureFixture[str]) -> None:
+    content = run_json(capsys, "material", "Li1.8Al0.8Ge1.2(PO4)3")
+    assert sum(content["phases"].values()) == pytest.approx(1)
+    assert content["phases"]["AlPO4"] == pytest.approx(0.107, abs=0.002)
+    for parameter in content["parameters"].values():
+        assert set(parameter) == {"value", "unit", "spread", "status", "source"}
+        assert parameter["source"]
+
+
+def test_material_shows_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["material", "Li1.5Al0.5Ge1.5P3O11.9"]) == 0
+    shown = capsys.readouterr().out
+    assert "NASICON" in shown
+    assert "note:" in shown
+
+
+def test_status_predict_and_suggest_json(capsys: pytest.CaptureFixture[str], finished: Path) -> None:
+    status = run_json(capsys, "status", str(finished))
+    assert {"n_records", "n_failed", "n_running", "round", "model", "stepping", "accuracy", "stopped_because"} <= set(
+        status
+    )
+    predicted = run_json(capsys, "predict", str(finished), LAGP, "Li1.3Al0.3Ge1.7(PO4)3")
+    assert [item["formula"] for item in predicted] == [LAGP, "Li1.3Al0.3Ge1.7(PO4)3"]
+    for item in predicted:
+        assert {"mean", "std", "interval_90"} <= set(item["stability_score"])
+        assert {"mean", "std", "interval_90", "log10_mean", "log10_std"} <= set(item["ionic_conductivity_S_per_cm"])
+    suggested = run_json(capsys, "suggest", str(finished), "-n", "2")
+    assert len(suggested) == 2
+    assert {"composition", "formula", "reason", "stability_score"} <= set(suggested[0])
+
+
+def test_status_predict_and_suggest_in_words(capsys: pytest.CaptureFixture[str], finished: Path) -> None:
+    for arguments in (["status", str(finished)], ["predict", str(finished), LAGP], ["suggest", str(finished)]):
+        assert main(arguments) == 0
+        assert capsys.readouterr().out.strip()
+
+
+def test_new_then_run_then_report(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    directory = tmp_path / "campaign"
+    assert main(["new", str(directory), "--preset", "demo", "--seed", "4"]) == 0
+    assert "seed = 4" in (directory / CONFIG_NAME).read_text(encoding="utf-8")
+    small = tmp_path / "small"
+    Campaign.create(small, config=tiny())
+    assert main(["run", str(small), "--executor", "serial"]) == 0
+    shown = capsys.readouterr().out
+    assert "Recommended compositions" in shown
+    assert (small / "report.html").is_file()
+    other = tmp_path / "elsewhere.html"
+    assert main(["report", str(small), "-o", str(other)]) == 0
+    assert other.is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["simulate", "foo"], "not a chemical formula"),
+        (["simulate", "Xx2O3"], "'Xx'"),
+        (["simulate", "Li1e400Ge2"], "inf"),
+        (["simulate", "Li-1Ge2"], "minus sign"),
+        (["simulate", "Li3AlTi3"], "Ti"),
+        (["simulate", LAGP, "--model", "physical"], "'physical' is not available; there is: paper"),
+        (["simulate", LAGP, "--fidelity", "256"], "fidelity '256' is not available"),
+        (["simulate", LAGP, "--draws", "8"], "--draws is not available"),
+        (["simulate", LAGP, "--stepping", "fats"], "'stepping' = 'fats'"),
+        (["simulate", LAGP, "--set", "n=3"], "'n' = 3"),
+        (["simulate", LAGP, "--set", "n"], "NAME=VALUE"),
+        (["simulate", LAGP, "--set", "nn=64"], "Did you mean 'n'"),
+        (["simulate", LAGP, "--system", "latp"], "latp"),
+        (["simulate", LAGP, "--seed", "-1"], "--seed"),
+        (["material", "AlGe3"], "Li"),
+        (["material", LAGP, "--temperature", "nan"], "temperature"),
+        (["run", "nowhere"], "there is no nowhere"),
+        (["status", "nowhere"], "there is no nowhere"),
+        (["new", "x", "--preset", "physical"], "preset 'physical' is not available"),
+        (["run", "nowhere", "--workers", "0"], "0"),
+        (["simulat", LAGP], "simulat"),
+        (["simulate"], "FORMULA"),
+    ],
+)
+def test_bad_input_is_one_message_and_exit_code_two(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    says: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    shown = capsys.readouterr()
+    assert says in shown.err
+    assert "Traceback" not in shown.err
+    assert shown.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_has_no_nan(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from dynaphase import cli
+
+    cli._print_json({"a": float("nan"), "b": [float("inf"), 1.0]})
+    assert json.loads(capsys.readouterr().out) == {"a": None, "b": [None, 1.0]}
