@@ -14,8 +14,8 @@ demo: $(VENV)/installed
 	$(BIN)/dynaphase run $(DEMO)
 
 test: $(VENV)/installed-dev
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 -m "not long"
 

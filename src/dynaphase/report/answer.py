@@ -19,7 +19,7 @@ class Answer:
 
     forecast: Forecast
     probabilities: Mapping[str, float]
-    """Target → probability that its mean response exceeds the reference's, according to the surrogate."""
+    """Target → probability that it beats the reference when both are simulated anew; see `probability_of_gain`."""
 
     @property
     def probability_of_all(self) -> float:
@@ -56,19 +56,23 @@ def find_answer(evidence: Evidence) -> Answer | None:
 
 
 def probability_of_gain(learned: Learned, evidence: Evidence, item: Forecast) -> dict[str, float]:
-    """Probability that the mean response of `item` exceeds the reference's, by target.
+    """Probability that `item` beats the reference when both are simulated with the campaign's replicates, by target.
 
-    With the joint posterior of both, P = Φ[(μ₁ − μ₀)/√(c₁₁ + c₀₀ − 2c₁₀)]: what their predictions have in common
-    cancels.
+    With the joint posterior of both responses and the variances n of their simulations,
+
+        P = Φ[(μ₁ − μ₀)/√(c₁₁ + c₀₀ − 2c₁₀ + n₁ + n₀)]
+
+    What the two predictions have in common cancels.  What equal microstructure seeds would cancel in n is not
+    counted, so P is nearer to one half than it need be.
     """
     from scipy.special import ndtr
 
     targets = (SCORE, BOX, CERAMIC)
     pair = evidence.space.to_unit([evidence.system.reference, item.composition])
-    joint = learned.surrogate.posterior(pair, targets)
+    joint = learned.surrogate.posterior(pair, targets, n_replicates=evidence.config.design.n_replicates)
     found = {}
-    for name, mean, covariance in zip(targets, joint.mean, joint.covariance, strict=True):
+    for name, mean, c, noise in zip(targets, joint.mean, joint.covariance, joint.noise, strict=True):
         gain = float(mean[1] - mean[0])
-        spread = sqrt(max(float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]), 0.0))
+        spread = sqrt(max(float(c[0, 0] + c[1, 1] - 2 * c[0, 1] + noise.sum()), 0.0))
         found[name] = float(ndtr(gain / spread)) if spread > 0 else 0.5 * (1 + (gain > 0) - (gain < 0))
     return found

@@ -40,8 +40,9 @@ def formula_html(formula: str) -> Markup:
 
 
 def reason_html(text: str) -> Markup:
-    """A sentence in which formulae get their subscripts."""
-    return Markup(_FORMULA.sub(lambda formula: formula_html(formula[0]), str(escape(text))))
+    """A sentence in which formulae get their subscripts and numbers their minus sign."""
+    safe = re.sub(r"(?<=\s)-(?=\d)", MINUS, str(escape(text)))
+    return Markup(_FORMULA.sub(lambda formula: formula_html(formula[0]), safe))
 
 
 def formula_mathtext(formula: str) -> str:
@@ -71,9 +72,11 @@ def plain(value: float | None, digits: int = 3) -> str:
 
 
 def decimals(value: float | None, n: int = 3) -> str:
-    """Fixed number of decimals; an en dash where undefined."""
+    """Fixed number of decimals, never rounded to 1; an en dash where undefined."""
     if value is None or not math.isfinite(value):
         return "–"
+    if value < 1 <= round(value, n):
+        return f">{1 - 10**-n:.{n}f}"
     return f"{value:.{n}f}".replace("-", MINUS)
 
 

@@ -21,6 +21,9 @@ FloatArray = npt.NDArray[np.float64]
 
 PERCENT: Final = 100.0
 N_LEVELS: Final = 7
+AXES: Final = (0.12, 0.13, 0.63, 0.63 * 5.4 / 4.1 * 3**0.5 / 2)
+"""Place of a ternary diagram in its figure; its box is as high as an equilateral triangle of its width."""
+
 N_BANDS: Final = 48
 MARGIN: Final = 1.5
 """Space around a zoomed region, atomic percent."""
@@ -71,13 +74,13 @@ def ternary_map(shares: FloatArray, quantity: Quantity, elements: Sequence[str],
     import mpltern  # noqa: F401 - registers the projection
 
     limits = _limits(shares)
-    figure = new_figure(5.4, 4.6 if _is_whole(limits) else 4.1)
+    figure = new_figure(5.4, 4.1)
     figure.set_layout_engine("none")  # what is written around a triangle is slow to measure, and always the same
-    axes: Any = figure.add_axes((0.1, 0.13, 0.66, 0.7), projection="ternary", ternary_sum=PERCENT)
+    axes: Any = figure.add_axes(AXES, projection="ternary", ternary_sum=PERCENT)
     axes.set_ternary_lim(*limits.ravel(), fit="rectangle")
     columns = PERCENT * shares.T
     if _is_surface(shares):
-        mesh = _surface(axes.tricontourf, axes.tricontour, columns, quantity)
+        mesh: Any = _surface(axes.tricontourf, axes.tricontour, columns, quantity)
     else:
         mesh = axes.scatter(*columns, c=quantity.values, cmap=quantity.colour_map, s=70, rasterized=True)
     _mark(axes, sites, PERCENT)
@@ -85,7 +88,7 @@ def ternary_map(shares: FloatArray, quantity: Quantity, elements: Sequence[str],
         axis.set_label_text(f"{element} (at.%)")
         axis.set_label_position("tick1")
     axes.grid(visible=True, color="#9aa1aa", linewidth=0.4, alpha=0.5)
-    _colour_bar(figure, mesh, quantity.label, cax=figure.add_axes((0.85, 0.16, 0.025, 0.64)))
+    _colour_bar(figure, mesh, quantity.label, cax=figure.add_axes((0.83, 0.14, 0.025, 0.7)))
     figure.text(0.02, 0.975, quantity.title, va="top", fontsize=10.5, fontweight="bold")
     return figure
 
@@ -110,12 +113,13 @@ def _limits(shares: FloatArray) -> FloatArray:
     """Smallest and largest per cent of each element, shape (3, 2); the whole triangle if most of it is covered."""
     low, high = PERCENT * shares.min(axis=0), PERCENT * shares.max(axis=0)
     if np.all(high - low > 0.9 * PERCENT):
-        low, high = np.zeros(3), np.full(3, PERCENT)
-    return np.column_stack([(low - MARGIN).clip(0), (high + MARGIN).clip(None, PERCENT)])
-
-
-def _is_whole(limits: FloatArray) -> bool:
-    return bool(np.ptp(limits, axis=1).min() >= PERCENT)
+        return np.column_stack([np.zeros(3), np.full(3, PERCENT)])
+    limits = np.column_stack([(low - MARGIN).clip(0), (high + MARGIN).clip(None, PERCENT)])
+    # The diagram is scaled by its height, that of the first element: a wide region needs more of it to fit.
+    across = PERCENT * (shares[:, 2] - shares[:, 1])
+    missing = max((float(np.ptp(across)) + 4 * MARGIN) / 2 - float(np.ptp(limits[0])), 0.0)
+    limits[0] += (-missing / 2, missing / 2)
+    return limits
 
 
 def _is_surface(shares: FloatArray) -> bool:
@@ -181,7 +185,7 @@ def _colour_bar(figure: Figure, mesh: Any, label: str, **place: Any) -> None:
 
     low, high = mesh.get_clim()
     ticks = [tick for tick in MaxNLocator(6).tick_values(low, high) if low <= tick <= high]
-    bar = figure.colorbar(mesh, ticks=ticks, **place)
+    bar: Any = figure.colorbar(mesh, ticks=ticks, **place)
     bar.set_label(label)
     bar.outline.set_visible(False)
     bar.solids.set_rasterized(True)

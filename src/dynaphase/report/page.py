@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dynaphase.citations import bibtex
 from dynaphase.errors import CampaignError
-from dynaphase.report import figures, formats
+from dynaphase.report import formats
+from dynaphase.report.accuracy import accuracy_curves, accuracy_of, parity_plots
 from dynaphase.report.answer import find_answer
+from dynaphase.report.atlas import line_cuts, maps_in_coordinates, ternary_maps, trade_offs
 from dynaphase.report.evidence import BOX, CERAMIC, SCORE, Evidence, gather
 from dynaphase.report.foundation import find_foundation
+from dynaphase.report.illustration import NAME_OF
+from dynaphase.report.influence import element_tables, influences
+from dynaphase.report.plates import plates
 
 if TYPE_CHECKING:
     import jinja2
@@ -73,29 +78,30 @@ def write_report(campaign: Campaign, path: str | Path | None = None) -> Path:
 def render(evidence: Evidence, now: datetime) -> str:
     """The page; apart from `now` the same evidence gives the same text."""
     foundation = find_foundation(evidence)
-    tables = figures.element_tables(evidence)
-    plates, n_missing = figures.plates(evidence)
+    tables = element_tables(evidence)
+    shown, n_missing = plates(evidence)
     return (
         _environment()
         .get_template(TEMPLATE)
         .render(
             evidence=evidence,
             answer=find_answer(evidence),
-            accuracy=figures.accuracy_of(evidence) if evidence.learned else {},
+            accuracy=accuracy_of(evidence) if evidence.learned else {},
             stopped=_STOPPED.get(evidence.status["stopped_because"] or "", "It is not finished and can go on."),
             fallbacks=_fallbacks(evidence),
-            ternary_maps=figures.ternary_maps(evidence),
-            maps_in_coordinates=figures.maps_in_coordinates(evidence),
-            line_cuts=figures.line_cuts(evidence),
-            trade_offs=figures.trade_offs(evidence),
-            accuracy_curves=figures.accuracy_curves(evidence),
-            parity_plots=figures.parity_plots(evidence),
+            ternary_maps=ternary_maps(evidence),
+            maps_in_coordinates=maps_in_coordinates(evidence),
+            line_cuts=line_cuts(evidence),
+            trade_offs=trade_offs(evidence),
+            accuracy_curves=accuracy_curves(evidence),
+            parity_plots=parity_plots(evidence),
             tables=tables,
-            influences=figures.influences(tables),
-            plates=plates,
+            influences=influences(tables),
+            plates=shown,
             n_plates_missing=n_missing,
             foundation=foundation,
             bibliography=bibtex(foundation.citations),
+            names=NAME_OF,
             now=now,
             SCORE=SCORE,
             BOX=BOX,

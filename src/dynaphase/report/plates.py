@@ -1,0 +1,90 @@
+"""The gallery: fields of the best, the reference and the worst compositions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from dynaphase.report.evidence import SCORE, Evidence, Point
+from dynaphase.report.illustration import Illustration
+from dynaphase.report.style import as_png
+
+__all__ = ["Plate", "plates"]
+
+N_PLATES: Final = 3
+"""Best and worst compositions in the gallery, of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plate:
+    """One composition of the gallery."""
+
+    rank: str
+    point: Point
+    image: Illustration
+    descriptors: Mapping[str, float]
+    phases: Sequence[tuple[str, str, float]]
+    """Particles of second phases in the image: name, colour, share of the area."""
+
+
+def plates(evidence: Evidence) -> tuple[list[Plate], int]:
+    """Plates of the best, the reference and the worst compositions by S, and for how many fields are missing."""
+    ranked = sorted(evidence.points, key=lambda point: -point.values[SCORE])
+    best = ranked[:N_PLATES]
+    worst = [point for point in ranked[-N_PLATES:] if point not in best]
+    chosen = [(f"{_ordinal(i)} highest S", point) for i, point in enumerate(best)]
+    if evidence.reference is not None and evidence.reference not in [*best, *worst]:
+        chosen.append(("reference", evidence.reference))
+    chosen += [(f"{_ordinal(len(worst) - 1 - i)} lowest S", point) for i, point in enumerate(worst)]
+    found = [_plate(evidence, rank, point) for rank, point in chosen]
+    return [plate for plate in found if plate is not None], sum(plate is None for plate in found)
+
+
+def _ordinal(index: int) -> str:
+    return ("", "second", "third")[index].strip() if index < 3 else f"{index + 1}th"
+
+
+def _plate(evidence: Evidence, rank: str, point: Point) -> Plate | None:
+    from dynaphase.report.gallery import fields_figure, microstructure_image
+
+    record = min(point.records, key=lambda record: record.candidate.seed)
+    fields = _fields(evidence, record.key)
+    if fields is None:
+        return None
+    arrays, names = fields
+    image = microstructure_image(*(arrays[name] for name in ("grain_id", "boundary", "density", "phase_id")))
+    length = float(evidence.config.settings.length_nm)
+    return Plate(
+        rank.strip(),
+        point,
+        Illustration(
+            as_png(fields_figure(image, arrays["C"], length)),
+            f"Microstructure and intact fraction at the end for {point.formula}.",
+        ),
+        record.descriptors,
+        _particles(arrays["phase_id"], names),
+    )
+
+
+def _particles(phase_ids: npt.NDArray[Any], names: Mapping[int, str]) -> list[tuple[str, str, float]]:
+    from dynaphase.report.gallery import phase_colour
+
+    shares = [(number, float(np.mean(phase_ids == number))) for number in np.unique(phase_ids[phase_ids > 0])]
+    found = [(names.get(int(i), f"phase {i}"), phase_colour(int(i)), share) for i, share in shares]
+    return sorted(found, key=lambda item: -item[2])
+
+
+def _fields(evidence: Evidence, key: str) -> tuple[dict[str, Any], dict[int, str]] | None:
+    """Arrays of one run and the names of its phases; None where they were not kept or cannot be read."""
+    wanted = ("grain_id", "boundary", "density", "phase_id", "C")
+    try:
+        dataset = evidence.campaign.fields(key)
+        names = re.findall(r"\b(\d+) (\w+)", str(dataset["phase_id"].attrs.get("description", "")))
+        return {name: dataset[name].to_numpy() for name in wanted}, {int(number): name for number, name in names}
+    except Exception:  # whatever a damaged file makes its readers raise, the rest of the report does not need it
+        return None
