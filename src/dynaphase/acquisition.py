@@ -21,7 +21,7 @@ from typing import Final, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from dynaphase.errors import ConfigError, InputError
+from dynaphase.errors import ConfigError, InputError, unknown_choice
 from dynaphase.surrogate.prediction import JointPosterior
 from dynaphase.surrogate.replicates import group_rows
 from dynaphase.surrogate.targets import FloatArray
@@ -202,7 +202,6 @@ def acquisition_from_name(name: str) -> Acquisition:
     ConfigError
         If there is none of that name; the message lists what there is and the nearest match.
     """
-    from difflib import get_close_matches
     from importlib.metadata import entry_points
 
     if name in ACQUISITIONS:
@@ -213,10 +212,7 @@ def acquisition_from_name(name: str) -> Acquisition:
         if not isinstance(acquisition, Acquisition):
             raise ConfigError(f"'{offered[name].value}' does not make an acquisition: it needs name and select")
         return acquisition
-    known = [*ACQUISITIONS, *offered]
-    nearest = get_close_matches(name, known, n=1)
-    hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
-    raise ConfigError(f"there is no acquisition '{name}'{hint} Known: {', '.join(known)}")
+    raise unknown_choice("acquisition", name, [*ACQUISITIONS, *offered])
 
 
 def condition(covariance: FloatArray, noise: FloatArray, index: int) -> None:

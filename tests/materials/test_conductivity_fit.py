@@ -12,7 +12,6 @@ from dynaphase.errors import InputError
 from dynaphase.materials.conductivity import (
     Measurement,
     arrhenius,
-    brick_layer,
     fit_conductivity,
     leave_one_source_out,
     load_measurements,
@@ -120,11 +119,6 @@ def test_nernst_einstein_factor():
 def test_a_temperature_is_positive_and_finite(temperature):
     with pytest.raises(InputError, match="kelvin"):
         arrhenius(0.4, temperature)
-
-
-def test_brick_layer_is_resistors_in_series():
-    assert brick_layer(2.0, 0.0, 1000) == pytest.approx(2.0)
-    assert brick_layer(2.0, 0.5e-6, 1000) == pytest.approx(1.0)
 
 
 @given(fraction=st.floats(0, 1), size=st.floats(1, 1e4), thickness=st.floats(0.2, 5))

@@ -33,7 +33,6 @@ __all__ = [
     "ConductivityFit",
     "Measurement",
     "arrhenius",
-    "brick_layer",
     "film_capacity",
     "fit_conductivity",
     "leave_one_source_out",
@@ -215,21 +214,6 @@ def arrhenius(activation_energy_eV: float, temperature_K: float, *, power: int =
 def thermal_sd(activation_energy_sd_eV: float, temperature_K: float) -> float:
     """Standard deviation of ln `arrhenius` that an uncertain activation energy makes away from 298.15 K."""
     return activation_energy_sd_eV / BOLTZMANN_EV * abs(1 / temperature_K - 1 / ROOM_TEMPERATURE)
-
-
-def brick_layer(bulk_S_per_m: float, boundary_ohm_m2: float, grain_size_nm: float) -> float:
-    r"""Conductivity (S/m) of a dense ceramic of grains in series with their boundaries, :math:`1/σ = 1/σ_b + R''/d`.
-
-    Parameters
-    ----------
-    bulk_S_per_m : float
-        Conductivity inside a grain (S/m).
-    boundary_ohm_m2 : float
-        Excess resistance of one boundary, :math:`R''` (Ω m²).
-    grain_size_nm : float
-        Distance between boundaries along the current (nm).
-    """
-    return 1.0 / (1.0 / bulk_S_per_m + boundary_ohm_m2 / (grain_size_nm * 1e-9))
 
 
 def wetting(film_fraction: float, grain_size_nm: float, film_thickness_nm: float) -> float:

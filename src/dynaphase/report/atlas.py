@@ -117,7 +117,7 @@ def _line_cut(
     value = score(prediction.mean[best]) if name == SCORE else conductivity(prediction.mean[best]) + " S/cm"
     return Illustration(
         as_svg(figure),
-        f"{NAME_OF[name]} against substitution x on the stoichiometric line, largest at x = {x[best]:.2f} with {value}.",
+        f"{NAME_OF[name]} against substitution x on the line δ = 0, largest at x = {x[best]:.2f} with {value}.",
     )
 
 

@@ -16,7 +16,8 @@ from dynaphase.composition import Composition
 from dynaphase.config import CampaignConfig
 from dynaphase.errors import CampaignError, FitError
 from dynaphase.materials.base import MaterialSystem
-from dynaphase.recommend import Forecast, forecast, predicted_front, recommend
+from dynaphase.pareto import is_pareto_optimal
+from dynaphase.recommend import Forecast, forecast, recommend
 from dynaphase.records import Record
 from dynaphase.rounds import Plan, Role
 from dynaphase.space import CompositionSpace
@@ -30,7 +31,7 @@ BOX: Final = "ionic_conductivity_S_per_cm"
 CERAMIC: Final = "ceramic_conductivity_S_per_cm"
 
 N_RECOMMENDED: Final = 5
-N_PER_AXIS: Final = 61
+N_PER_AXIS: Final = 51
 N_ALONG_LINE: Final = 181
 
 
@@ -143,11 +144,13 @@ class Evidence:
 
     @cached_property
     def front(self) -> npt.NDArray[np.float64]:
-        """Predicted Pareto front, S and log₁₀ σ (S/cm) of the box, shape (n, 2)."""
-        if self.learned is None:
+        """Predicted Pareto front over `map`: S and log₁₀ σ (S/cm) of the box in order of S, shape (n, 2)."""
+        if self.map is None:
             return np.empty((0, 2))
-        _, values = predicted_front(self.learned, self.system, self.space)
-        return values[np.argsort(values[:, 0])]
+        predictions = self.map.predictions
+        values = np.column_stack([predictions[SCORE].mean, predictions[BOX].transformed_mean])
+        front = values[is_pareto_optimal(values)]
+        return front[np.argsort(front[:, 0])]
 
     @cached_property
     def map(self) -> Map | None:

@@ -72,6 +72,7 @@ def ternary_map(shares: FloatArray, quantity: Quantity, elements: Sequence[str],
         With rows of three atomic fractions.
     """
     import mpltern  # noqa: F401 - registers the projection
+    from matplotlib.ticker import MultipleLocator
 
     limits = _limits(shares)
     figure = new_figure(5.4, 4.1)
@@ -87,6 +88,7 @@ def ternary_map(shares: FloatArray, quantity: Quantity, elements: Sequence[str],
     for axis, element in zip((axes.taxis, axes.laxis, axes.raxis), elements, strict=True):
         axis.set_label_text(f"{element} (at.%)")
         axis.set_label_position("tick1")
+        axis.set_major_locator(MultipleLocator(20 if np.ptp(limits) >= PERCENT else 10))
     axes.grid(visible=True, color="#9aa1aa", linewidth=0.4, alpha=0.5)
     _colour_bar(figure, mesh, quantity.label, cax=figure.add_axes((0.83, 0.14, 0.025, 0.7)))
     figure.text(0.02, 0.975, quantity.title, va="top", fontsize=10.5, fontweight="bold")
