@@ -225,7 +225,9 @@ def test_references() -> None:
 
 
 def test_names_are_looked_up_in_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigError, match=r"acquisition 'max_varianc' is not available.*sobol\. Did you mean 'max-variance'"):
+    with pytest.raises(
+        ConfigError, match=r"acquisition 'max_varianc' is not available.*sobol\. Did you mean 'max-variance'"
+    ):
         acquisition_from_name("max_varianc")
     entry = metadata.EntryPoint("theirs", "dynaphase.acquisition:Random", "dynaphase.acquisitions")
     wrong = metadata.EntryPoint("wrong", "builtins:dict", "dynaphase.acquisitions")

@@ -52,6 +52,7 @@ ORDER = (
     "pareto",
     "recommend",
     "executors",
+    "lock",
     "campaign",
     "report",
     "display",

@@ -12,7 +12,6 @@ from dynaphase.descriptors import (
     interface_width,
     mean_linear_intercept,
     stability_score,
-    valley_linear_intercept,
     void_fraction,
 )
 from dynaphase.errors import InputError, SimulationError
@@ -66,40 +65,6 @@ def fresh_field(grain_size_nm, seed, porosity=0.04):
     field = np.clip((1 - 0.15 * m.boundary - (1 - m.density)) * noise, 0, 1)
     field[-3:] = 0.0
     return field, m
-
-
-@pytest.mark.parametrize("grain_size_nm", [8.0, 12.0, 20.0, 35.0])
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_valleys_give_the_grain_size_of_the_labels(grain_size_nm, seed):
-    field, m = fresh_field(grain_size_nm, seed)
-    by_label = mean_linear_intercept(m.grain_ids, m.spacing_nm, is_solid=field > 0.5).mean_nm
-    by_valley = valley_linear_intercept(field, m.spacing_nm)
-    assert by_valley.mean_nm == pytest.approx(by_label, rel=0.07)
-    assert not by_valley.is_censored
-
-
-def test_valleys_do_not_see_noise_nor_faded_boundaries():
-    noise = np.random.default_rng(0).standard_normal((64, 64))
-    assert valley_linear_intercept(np.clip(1 + 0.005 * noise, 0, 1), 1.0).is_censored
-    field, m = fresh_field(15.0, 0, porosity=0.0)
-    faded = np.where(field > 0, 1 - 0.1 * (1 - field), 0.0)
-    assert valley_linear_intercept(faded, m.spacing_nm).mean_nm > 5 * 15.0
-
-
-def test_a_boundary_on_the_seam_counts():
-    y = np.arange(64) + 0.5
-    z = np.minimum(y % 32, 32 - y % 32)  # boundaries at y = 0 ≡ 64, on the seam, and at y = 32
-    field = np.tile(1 - 0.15 / np.cosh(z / 2) ** 2, (40, 1))
-    result = valley_linear_intercept(field, 1.0)
-    assert result.n_crossings == 2 * 40
-    assert result.mean_nm == pytest.approx(2 * 64 / 2)
-
-
-def test_valley_field_must_be_plane_and_intact():
-    with pytest.raises(InputError, match="plane"):
-        valley_linear_intercept(np.ones((4, 4, 4)), 1.0)
-    with pytest.raises(SimulationError, match="no intact part"):
-        valley_linear_intercept(np.zeros((8, 8)), 1.0)
 
 
 # ------------------------------------------------------------------------------------------------ voids

@@ -6,6 +6,8 @@ from multiprocessing import get_context
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pymatgen.core.composition import Composition as PymatgenComposition
 
 import dynaphase as dp
@@ -95,6 +97,31 @@ def test_the_corners_of_the_space_are_simulated_too(source: object) -> None:
     assert 0 <= found.values["stability_score"] <= 100
 
 
+@given(st.tuples(*[st.floats(0.02, 1.0)] * 3), st.integers(0, 50))
+@settings(max_examples=12, deadline=None)
+def test_degradation_never_makes_a_conductor_better(shares: tuple[float, float, float], seed: int) -> None:
+    found = dp.evaluate(dict(zip(("Li", "Al", "Ge"), shares, strict=True)), seed=seed, settings={"n": 32})
+    assert found.is_done, found.reason
+    values = found.values
+    assert values["aged_conductivity_S_per_cm"] <= values["ionic_conductivity_S_per_cm"] * (1 + 1e-9)
+    assert 0.2 < values["activation_energy_eV"] < 0.9
+    assert found.descriptors["void_fraction"] < 0.3
+
+
+def test_s_falls_where_more_degrades() -> None:
+    def score(**options: object) -> float:
+        return dp.evaluate("Li3AlGe3", settings=SMALL | options).values["stability_score"]
+
+    cold, warm, hot = (score(temperature_K=T) for T in (270.0, 298.15, 330.0))
+    assert cold > warm > hot
+    assert score(duration_s=100.0) > score(duration_s=1000.0)
+
+
+def test_a_host_in_the_minority_is_noted() -> None:
+    assert any("plane" in note for note in dp.evaluate("LiAlGeP3", settings=SMALL).notes)
+    assert not any("plane" in note for note in dp.evaluate("Li3AlGe3", settings=SMALL).notes)
+
+
 def test_a_failed_computation_becomes_a_failed_record(monkeypatch: pytest.MonkeyPatch) -> None:
     def explode(*_: object) -> None:
         raise SimulationError("C became nan in cell (1, 2): shorten the step")
@@ -129,13 +156,14 @@ def test_bad_input_is_refused(composition: str, options: dict[str, object], erro
 
 def test_films_beyond_what_boundaries_hold_become_particles() -> None:
     little = LAGP.material(LAGP.from_coordinates(0.5, 0.0))
-    assert particle_fractions(little) == {}
+    assert particle_fractions(little, 30.0) == {}
     much = LAGP.material(LAGP.read("LiAlGeP3").composition)
     film = much["film_fraction"]
-    placed = sum(particle_fractions(much).values())
-    capacity = much["film_thickness_nm"] * np.pi / 2 / much["grain_size_nm"]
     assert film > 0
-    assert placed == pytest.approx(much.assemblage.secondary_fraction - min(film, capacity))
+    for grain_size in (5.0, 30.0, 1000.0):
+        placed = sum(particle_fractions(much, grain_size).values())
+        capacity = much["film_thickness_nm"] * np.pi / 2 / grain_size
+        assert placed == pytest.approx(much.assemblage.secondary_fraction - min(film, capacity))
 
 
 def test_degradation_is_counted_relative_to_the_start() -> None:

@@ -16,6 +16,7 @@ from dynaphase.config import PRESETS, CampaignConfig, load_config
 from dynaphase.errors import CampaignError, FitError, Interrupted, unknown_choice
 from dynaphase.evaluation import evaluate_candidate
 from dynaphase.executors import Workers, make_workers, run_all
+from dynaphase.lock import is_being_run, only_runner
 from dynaphase.materials import get_system
 from dynaphase.materials.base import MaterialSystem
 from dynaphase.recommend import Forecast, forecast, recommend
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["CONFIG_NAME", "Campaign", "Observer"]
 
 CONFIG_NAME: Final = "campaign.toml"
-LOCK_NAME: Final = "campaign.lock"
 
 
 class Observer:
@@ -199,7 +199,7 @@ class Campaign:
         """
         workers = make_workers(executor, n_workers)
         watcher = observer or Observer()
-        with self._locked():
+        with only_runner(self.directory):
             if not (self.directory / "records.sqlite").is_file():
                 Store.create(self.directory, self.config.identity).close()
             store = Store(self.directory)
@@ -277,7 +277,7 @@ class Campaign:
             state = _state(store)
             last = store.events()[-1] if store.events() else None
         planned = {c.key for plan in state.plans for c in plan.candidates(self.config)}
-        is_running = self._is_locked()
+        is_running = is_being_run(self.directory)
         stopped = last is not None and last.kind in ("stopped", "interrupted") and not is_running
         reason = None
         if stopped and last is not None:
@@ -375,46 +375,8 @@ class Campaign:
         return forecast(self.learned(), self.system, self.space, compositions)
 
     def suggest(self, n: int = 5) -> list[Forecast]:
-        """Compositions to make next: `n` spread along the predicted Pareto front of S and σ."""
+        """Compositions to make next: `n` different ones, nearest to the best S and the best σ at once."""
         return recommend(self.learned(), self.system, self.space, n)
-
-    # --- lock --------------------------------------------------------------------------------------------
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        from filelock import FileLock, Timeout
-
-        path = self.directory / LOCK_NAME
-        try:
-            lock = FileLock(path, timeout=0)
-            lock.acquire()
-        except Timeout:
-            raise CampaignError(
-                f"another process is running the campaign in {self.directory}; wait for it or stop it first. "
-                f"Looking is possible at any time: 'dynaphase status {self.directory}'."
-            ) from None
-        except OSError as error:
-            raise CampaignError(
-                f"{self.directory} cannot be written ({error.strerror or error}): make it writable, or copy the "
-                "campaign to a place that is"
-            ) from None
-        try:
-            yield
-        finally:
-            lock.release()
-
-    def _is_locked(self) -> bool:
-        from filelock import FileLock, Timeout
-
-        if not (self.directory / LOCK_NAME).exists():
-            return False
-        try:
-            with FileLock(self.directory / LOCK_NAME, timeout=0):
-                return False
-        except Timeout:
-            return True
-        except OSError:
-            return False
 
     @contextmanager
     def _looking(self) -> Iterator[Store]:

@@ -144,7 +144,7 @@ def suggest(
     n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 5,
     as_json: Json = False,
 ) -> None:
-    """Recommend compositions: the predicted trade-off between S and σ."""
+    """Recommend compositions: nearest to the best S and the best σ at once."""
     from dynaphase.campaign import Campaign
 
     recommendations = Campaign.open(directory).suggest(n)

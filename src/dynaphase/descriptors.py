@@ -31,19 +31,12 @@ __all__ = [
     "degraded_thickness",
     "interface_width",
     "mean_linear_intercept",
-    "segment_grains",
     "stability_score",
-    "valley_linear_intercept",
     "void_fraction",
 ]
 
 FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
-
-VALLEY_DEPTH: Final = 0.03
-"""Least depth of a valley of C that counts as a grain boundary: a fifth of a fresh one, six times 0.5 % noise."""
-
 
 # ------------------------------------------------------------------------------------------------ grain size
 
@@ -117,71 +110,6 @@ def _intercept(crossings: float, n_solid_on_lines: int, shape: tuple[int, ...], 
     if crossings == 0:
         return LinearIntercept(max(shape) * spacing_nm, 0.0, True)
     return LinearIntercept(n_solid_on_lines * spacing_nm / crossings, crossings, False)
-
-
-def valley_linear_intercept(
-    intact: npt.ArrayLike, spacing_nm: float, *, least_depth: float = VALLEY_DEPTH
-) -> LinearIntercept:
-    """Grain size from the intact fraction C alone, in which grain boundaries are valleys.
-
-    Grains are the watershed basins of 1 − C whose summit stands at least `least_depth` above the pass to a higher
-    one (`segment_grains`); boundaries that have faded below that depth no longer count.  Degraded cells and voids
-    (C below half the plateau) are no solid.
-
-    Parameters
-    ----------
-    intact : array_like, (nx, ny)
-        C, 1 intact to 0 degraded or void; no wrap along x, periodic along y.
-    spacing_nm : float
-        Edge length of a cell (nm).
-    least_depth : float
-        In units of C.
-    """
-    field = np.asarray(intact, dtype=np.float64)
-    if field.ndim != 2:
-        raise InputError(f"the intact fraction must be a plane field, not of shape {field.shape}")
-    n = field.shape[1]
-    pad = n // 2
-    # The image operations know no periodic axis: continue the field on both sides, and read the seam inside.
-    wide = np.concatenate([field[:, n - pad :], field, field[:, :pad]], axis=1)
-    grains, solid = segment_grains(wide, least_depth=least_depth)
-    along_x = _crossings(grains[:, pad : pad + n], solid[:, pad : pad + n])
-    along_y = _crossings(grains.T[pad : pad + n + 1], solid.T[pad : pad + n + 1])
-    n_solid = int(solid[:, pad : pad + n].sum())
-    return _intercept(along_x + along_y, 2 * n_solid, field.shape, spacing_nm)
-
-
-def segment_grains(intact: npt.ArrayLike, *, least_depth: float = VALLEY_DEPTH) -> tuple[IntArray, BoolArray]:
-    """Grain numbers (1, 2, …; 0 off the solid) and the mask of solid cells, by watershed; no axis wraps.
-
-    The field is smoothed by one cell and cut off at the intact plateau (its 90 % quantile over the solid), so that
-    noise on the plateau makes no grains.
-    """
-    from scipy.ndimage import gaussian_filter, label
-    from skimage.morphology import local_maxima, reconstruction
-    from skimage.segmentation import watershed
-
-    field = np.asarray(intact, dtype=np.float64)
-    smooth = gaussian_filter(field, 1.0, mode="nearest")
-    plateau = _plateau(field)
-    solid = field >= 0.5 * plateau
-    level = np.where(solid, np.minimum(smooth, plateau), 0.0)
-    # A dome that stands `least_depth` above its surroundings keeps a summit that the lowered field cannot fill.
-    filled = reconstruction(level - least_depth, level)  # type: ignore[no-untyped-call]
-    is_summit = np.asarray(local_maxima(filled), dtype=np.bool_)  # type: ignore[no-untyped-call]
-    summits, _ = label(is_summit & solid)
-    grains = watershed(-level, summits, mask=solid)  # type: ignore[no-untyped-call]
-    return np.asarray(grains, dtype=np.int64), solid
-
-
-def _plateau(field: FloatArray) -> float:
-    """Intact level: the 90 % quantile of what stands above half of the maximum."""
-    top = float(np.max(field))
-    if not (np.isfinite(top) and top > 0):
-        raise SimulationError(
-            f"the intact fraction has no intact part (its maximum is {top}); shorten the run or lower the rate"
-        )
-    return float(np.quantile(field[field > 0.5 * top], 0.9))
 
 
 # ------------------------------------------------------------------------------------------------ voids

@@ -4,6 +4,7 @@ import math
 import pickle
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -114,12 +115,37 @@ def test_beyond_the_solubility_limit_the_host_keeps_its_conductivity():
 
 def test_paper_closures():
     m = lagp.material(lagp.from_coordinates(0.8))
-    v, y = m.assemblage.secondary_fraction, 2 - m.assemblage.host_coordinate
+    v = m.assemblage.secondary_fraction
+    y = (1 - v) * (2 - m.assemblage.host_coordinate) + v * (2 - 0.8)
     reference = MEDIAN["paper_diffusivity_nm2_per_s"]
     assert m["paper_diffusivity_nm2_per_s"] == pytest.approx(reference * (y / 1.5) ** 2 * math.exp(2 * v))
     assert m["paper_rate_per_s"] == pytest.approx(MEDIAN["paper_rate_per_s"] * (y / 1.5) * (1 + 4 * v))
     assert m["paper_transport_number"] == m.assemblage.host_fraction
     assert m["paper_interface_energy_J_per_m"] == pytest.approx(0.8 * (1 - 0.3 * v) * 3e-9)
+
+
+def test_nothing_jumps_where_the_host_vanishes():
+    """Along lithium 0.255 the host goes from a trace to none: reactivity must not notice."""
+    rates = []
+    for aluminium in np.linspace(0.60, 0.66, 61):
+        m = lagp.material(Composition.from_amounts({"Li": 0.255, "Al": aluminium, "Ge": 0.745 - aluminium}))
+        rates.append((m["paper_rate_per_s"], m["paper_diffusivity_nm2_per_s"]))
+    steps = np.abs(np.diff(np.log(rates), axis=0))
+    assert steps.max() < 0.2
+
+
+def test_a_source_names_only_the_publications_that_it_uses():
+    at_zero, on_line = lagp.material(lagp.from_coordinates(0.0)), lagp.material(lagp.from_coordinates(0.4))
+    assert "10.1021/jp9085602" in at_zero.parameters["measured_conductivity_S_per_m"].source
+    assert "10.1021/jp9085602" not in on_line.parameters["measured_conductivity_S_per_m"].source
+    energies = on_line.parameters["bulk_activation_energy_eV"].source
+    assert {part for part in energies.replace(",", " ").split() if part.startswith("doi:")} == {
+        "doi:10.1021/acsami.8b00842",
+        "doi:10.1246/bcsj.65.2200",
+    }
+    between = lagp.material(lagp.from_coordinates(0.1)).parameters["measured_conductivity_S_per_m"]
+    assert between.status is Status.CLOSURE
+    assert on_line.parameters["measured_conductivity_S_per_m"].status is Status.MEASURED
 
 
 def test_microstructure_closures_follow_phases_and_lithium():

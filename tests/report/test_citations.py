@@ -41,6 +41,6 @@ def test_a_citation_reads_like_one() -> None:
 def test_bibtex_is_balanced_and_complete() -> None:
     text = bibtex(citations(["doi:10.1000/x_y"], data=True))
     assert text.count("{") == text.count("}")
-    assert len(re.findall(r"^@\w+\{\w+,$", text, re.MULTILINE)) == len(EVERYTHING) + 1
+    assert len(re.findall(r"^@\w+\{[\w-]+,$", text, re.MULTILINE)) == len(EVERYTHING) + 1
     assert "Energy \\& Environmental" in text
     assert "357--362" in text

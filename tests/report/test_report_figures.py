@@ -15,8 +15,8 @@ from dynaphase.report.learning_curve import Curve, learning_curve_figure
 from dynaphase.report.line import Band, line_figure
 from dynaphase.report.maps import Quantity, Sites, coordinate_map, ternary_map
 from dynaphase.report.marks import are_crowded
-from dynaphase.report.parity import parity_figure
 from dynaphase.report.pareto import TradeOff, pareto_figure
+from dynaphase.report.parity import parity_figure
 from dynaphase.validation import scheffe_regression
 
 RNG = np.random.default_rng(0)
@@ -39,9 +39,7 @@ def test_a_small_region_is_zoomed_and_fits_the_frame() -> None:
     low, high = axes.get_tlim()
     assert 15 < low < 100 * shares[:, 0].min()
     assert 100 * shares[:, 0].max() < high < 70
-    pixels = axes.transData.transform(
-        axes.transProjection.transform(100 * shares) if hasattr(axes, "transProjection") else shares
-    )
+    pixels = axes.transData.transform(axes.transProjection.transform(100 * shares))
     assert figure.bbox.contains(*pixels.min(axis=0))
     assert figure.bbox.contains(*pixels.max(axis=0))
 
@@ -90,7 +88,8 @@ def test_the_zoomed_trade_off_holds_the_front_and_the_reference_only() -> None:
     whole, zoomed = (pareto_figure(trade_off, title="", is_zoomed=z).axes[0] for z in (False, True))
     assert whole.get_xlim()[0] < 20
     assert 85 < zoomed.get_xlim()[0] < 88
-    assert 1e-5 < zoomed.get_ylim()[0] < 2e-5 < 3e-5 < zoomed.get_ylim()[1]
+    assert 1e-5 < zoomed.get_ylim()[0] < 2e-5
+    assert 3e-5 < zoomed.get_ylim()[1] < 6e-5
 
 
 def test_a_trade_off_without_a_surrogate() -> None:
@@ -171,7 +170,6 @@ def test_figures_are_embedded_the_same_each_time_and_hold_no_address() -> None:
 
 def test_the_look_of_figures_stays_inside() -> None:
     before = dict(mpl.rcParams)
-    with pytest.raises(ZeroDivisionError), style.styled():
+    with style.styled():
         assert mpl.rcParams["svg.hashsalt"] == "dynaphase"
-        raise ZeroDivisionError
     assert dict(mpl.rcParams) == before

@@ -59,9 +59,3 @@ def test_what_is_undefined_is_a_dash() -> None:
     for write in (formats.plain, formats.decimals, formats.percent, formats.p_value):
         assert write(math.nan) == "–"
     assert formats.decimals(None) == "–"
-
-
-def test_parameters_are_named_without_their_unit() -> None:
-    assert formats.sourced("bulk_conductivity_S_per_m") == "bulk conductivity"
-    assert formats.sourced("paper_diffusivity_nm2_per_s") == "paper diffusivity"
-    assert formats.sourced("porosity") == "porosity"

@@ -1,11 +1,12 @@
 r"""What is measured of the conductivity of Li₁₊ₓAlₓGe₂₋ₓ(PO₄)₃, and the laws that carry it elsewhere.
 
 The committed table ``data/lagp_conductivity.csv`` holds single published values with their DOI.  Three fits are
-made from it at run time, so nothing here is typed in from elsewhere:
+made from it at run time; only the spreads between laboratories are chosen:
 
 * :math:`\log_{10}\sigma_{25}(x)` of the total conductivity: a parabola over the rows with 0.2 ≤ x ≤ 0.8;
 * its value at x = 0: the geometric mean of the rows there, which differ by more than two decades;
-* the activation energy: a straight line over the rows with 0.2 ≤ x ≤ 0.8 that state one.
+* the activation energy: a straight line over the rows with 0.2 ≤ x ≤ 0.8 that state one, and the mean of those at
+  x = 0.
 
 Between 0 and 0.2 there is no row: both quantities are interpolated linearly there.  A row of a source that
 contributes n rows weighs :math:`1/\sqrt{n}`: less than one row of an independent laboratory, since rows of one
@@ -56,8 +57,8 @@ BETWEEN_LABORATORIES_AT_ZERO: Final = 1.0
 ACTIVATION_ENERGY_SD: Final = 0.03
 """Standard deviation of the activation energy for x ≥ 0.2 (eV)."""
 
-ACTIVATION_ENERGY_AT_ZERO: Final = (0.55, 0.12)
-"""Activation energy at x = 0 and its standard deviation (eV): the three rows there range from 0.38 to 0.65."""
+ACTIVATION_ENERGY_SD_AT_ZERO: Final = 0.12
+"""The same at x = 0 (eV), where the three rows range from 0.38 to 0.65."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +90,16 @@ class ConductivityFit:
     """log₁₀ σ (S/cm) at x = 0."""
     activation_coefficients: tuple[float, ...]
     """e₀, e₁ of Ea (eV) = e₀ + e₁x."""
+    activation_energy_at_zero: float
+    """Ea (eV) at x = 0."""
     sources: tuple[str, ...]
-    """DOIs of the rows behind it."""
+    """DOIs of the rows behind the parabola."""
+    sources_at_zero: tuple[str, ...]
+    """DOIs of the rows behind the conductivity at x = 0."""
+    activation_sources: tuple[str, ...]
+    """DOIs of the rows behind the straight line."""
+    activation_sources_at_zero: tuple[str, ...]
+    """DOIs of the rows behind the activation energy at x = 0."""
 
     def log10_conductivity(self, x: float) -> float:
         """log₁₀ of the total conductivity at 25 °C (S/cm) at substitution `x`."""
@@ -102,11 +111,11 @@ class ConductivityFit:
 
     def activation_energy(self, x: float) -> float:
         """Activation energy (eV) of σT at substitution `x`."""
-        return _from_zero(x, ACTIVATION_ENERGY_AT_ZERO[0], lambda v: _polynomial(self.activation_coefficients, v))
+        return _from_zero(x, self.activation_energy_at_zero, lambda v: _polynomial(self.activation_coefficients, v))
 
     def activation_energy_sd(self, x: float) -> float:
         """Standard deviation of the activation energy (eV)."""
-        return _from_zero(x, ACTIVATION_ENERGY_AT_ZERO[1], lambda _: ACTIVATION_ENERGY_SD)
+        return _from_zero(x, ACTIVATION_ENERGY_SD_AT_ZERO, lambda _: ACTIVATION_ENERGY_SD)
 
 
 @lru_cache(maxsize=1)
@@ -149,14 +158,20 @@ def fit_conductivity(rows: tuple[Measurement, ...] | None = None, upper: float =
             f"not {sorted({r.x for r in inner})}"
         )
     with_energy = [r for r in inner if r.activation_energy_eV is not None]
-    at_zero = [r.log10 for r in rows if r.x == 0] or [r.log10 for r in load_measurements() if r.x == 0]
+    at_zero = [r for r in rows if r.x == 0] or [r for r in load_measurements() if r.x == 0]
+    energies = [r for r in at_zero if r.activation_energy_eV is not None]
+    energies = energies or [r for r in load_measurements() if r.x == 0 and r.activation_energy_eV is not None]
     return ConductivityFit(
         coefficients=_weighted_polynomial(inner, [r.log10 for r in inner], degree=2),
-        log10_at_zero=float(np.mean(at_zero)),
+        log10_at_zero=float(np.mean([r.log10 for r in at_zero])),
         activation_coefficients=_weighted_polynomial(
             with_energy, [r.activation_energy_eV or 0.0 for r in with_energy], degree=1
         ),
-        sources=tuple(sorted({r.doi for r in rows})),
+        activation_energy_at_zero=float(np.mean([r.activation_energy_eV or 0.0 for r in energies])),
+        sources=_dois(inner),
+        sources_at_zero=_dois(at_zero),
+        activation_sources=_dois(with_energy),
+        activation_sources_at_zero=_dois(energies),
     )
 
 
@@ -241,6 +256,10 @@ def film_capacity(grain_size_nm: float, film_thickness_nm: float) -> float:
             f"grain size ({grain_size_nm} nm) and film thickness ({film_thickness_nm} nm) must be positive"
         )
     return film_thickness_nm * math.pi / 2 / grain_size_nm
+
+
+def _dois(rows: Sequence[Measurement]) -> tuple[str, ...]:
+    return tuple(sorted({row.doi for row in rows}))
 
 
 def _weighted_polynomial(rows: Sequence[Measurement], values: Sequence[float], degree: int) -> tuple[float, ...]:

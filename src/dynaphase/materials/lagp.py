@@ -15,7 +15,7 @@ from typing import Final
 from dynaphase.composition import RESOLUTION, Amounts, Composition, CompositionLike, read_amounts
 from dynaphase.errors import CompositionError
 from dynaphase.materials.base import Assemblage, Material, Reading
-from dynaphase.materials.conductivity import arrhenius, wetting
+from dynaphase.materials.conductivity import FIT_RANGE, arrhenius
 from dynaphase.materials.lagp_parameters import make_parameters
 from dynaphase.materials.lagp_phases import (
     FILM_FORMERS,
@@ -26,7 +26,7 @@ from dynaphase.materials.lagp_phases import (
 )
 from dynaphase.units import ROOM_TEMPERATURE
 
-__all__ = ["FILM_FORMERS", "HOST", "LAGP", "wetting"]
+__all__ = ["FILM_FORMERS", "HOST", "LAGP"]
 
 PHOSPHATE_TOLERANCE: Final = 0.01
 """Relative error of P : (Al + Ge) that is taken for rounding."""
@@ -241,6 +241,6 @@ def _number(value: float) -> str:
 def _material_notes(assemblage: Assemblage) -> tuple[str, ...]:
     if not assemblage.host_fraction:
         return ("no NASICON forms here: conductivity is that of the secondary phases, all of it an assumption",)
-    if assemblage.host_coordinate < 0.2:
+    if 0 < assemblage.host_coordinate < FIT_RANGE[0]:
         return ("the conductivity at 0 < x < 0.2 is interpolated: no measured row lies there",)
     return ()

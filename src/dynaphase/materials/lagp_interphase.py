@@ -11,10 +11,10 @@ from dynaphase.materials.sheet import ParameterSheet, combine_lognormal
 
 __all__ = ["add_interphase", "add_mechanics", "add_paper_model"]
 
-PAPER_DIFFUSIVITY: Final = 3.0e-4
+PAPER_DIFFUSIVITY: Final = 3.0e-2
 """D₀ of the paper model at x = 0.5 without secondary phases (nm²/s)."""
 
-PAPER_RATE: Final = 1.5e-3
+PAPER_RATE: Final = 3.0e-4
 """k of the paper model at x = 0.5 without secondary phases (1/s)."""
 
 PAPER_DIFFUSIVITY_EXPONENT: Final = 2.0
@@ -46,8 +46,8 @@ def add_mechanics(sheet: ParameterSheet) -> None:
         "half a boundary energy: lithium wets a boundary neutrally", lower=0.05,
     )  # fmt: skip
     sheet.independent(
-        "grain_toughness_Pa_sqrt_m", 1.1e6, "Pa √m", Spread.normal(0.2e6), Status.MEASURED,
-        "LATP, taken for LAGP: Jackman and Cutler, J. Power Sources 218, 65 (2012)", lower=0.2e6,
+        "grain_toughness_Pa_sqrt_m", 1.1e6, "Pa √m", Spread.normal(0.2e6), Status.CLOSURE,
+        "that of LATP, taken for LAGP: Jackman and Cutler, J. Power Sources 218, 65 (2012)", lower=0.2e6,
     )  # fmt: skip
     sheet.independent(
         "boundary_toughness_ratio", 0.35, "1", Spread.normal(0.1), Status.CLOSURE,
@@ -79,7 +79,8 @@ def add_interphase(sheet: ParameterSheet, assemblage: Assemblage, germanium: flo
     sheet.independent(
         "exchange_current_density_A_per_m2",
         10 * math.sqrt((1 + assemblage.host_coordinate) / 1.5) * assemblage.host_fraction * factor["exchange_current"],
-        "A/m²", FACTOR_3, Status.CLOSURE, "10 √((1 + x)/1.5) × host fraction, 26 Ω cm² at the reference",
+        "A/m²", FACTOR_3 if assemblage.host_fraction else Spread.exact(), Status.CLOSURE,
+        "10 √((1 + x)/1.5) × host fraction, 26 Ω cm² at the reference",
     )  # fmt: skip
     diffusivity = sheet.independent(
         "interphase_diffusivity_nm2_per_s", 1.5 * relative**2 * factor["interphase_diffusion"], "nm²/s", FACTOR_5,

@@ -7,14 +7,14 @@ computed from other parameters is derived, so that data and the numbers inferred
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
 from dynaphase.composition import Composition
 from dynaphase.materials.base import Assemblage, Spread, Status
-from dynaphase.materials.conductivity import ConductivityFit, arrhenius, fit_conductivity, thermal_sd
+from dynaphase.materials.conductivity import FIT_RANGE, ConductivityFit, arrhenius, fit_conductivity, thermal_sd
 from dynaphase.materials.lagp_interphase import add_interphase, add_mechanics, add_paper_model
 from dynaphase.materials.lagp_phases import (
     FILM_FORMERS,
@@ -73,10 +73,10 @@ def make_parameters(
 
 
 def _germanium(composition: Composition, assemblage: Assemblage) -> float:
-    """Germanium per formula unit of the host, y = 2 − x; of the composition where there is no host."""
+    """Germanium per two framework cations: y = 2 − x in the host, 2 − α in the rest, weighted by their volumes."""
     aluminium = per_two_framework_cations(composition)[1]
-    germanium = 2 - (assemblage.host_coordinate if assemblage.host_fraction else aluminium)
-    return max(germanium, LEAST_GERMANIUM)
+    share = assemblage.host_fraction
+    return max(2 - share * assemblage.host_coordinate - (1 - share) * aluminium, LEAST_GERMANIUM)
 
 
 def _add_phase_fractions(sheet: ParameterSheet, assemblage: Assemblage) -> None:
@@ -110,8 +110,8 @@ def _add_secondary_phases(sheet: ParameterSheet, temperature_K: float) -> dict[s
         "ionic conductivity of the reduced product mixture at 25 °C, secondary_activation_energy_eV",
     )  # fmt: skip
     sheet.exact(
-        "void_conductivity_S_per_m", 1e-7, "S/m", Status.NUMERICAL,
-        "a void conducts nothing; finite so that the conduction problem stays regular",
+        "void_conductivity_S_per_m", 1e-12, "S/m", Status.NUMERICAL,
+        "a void conducts nothing: two decades below the poorest phase; finite so that the problem stays regular",
     )  # fmt: skip
     return conductivities
 
@@ -149,8 +149,12 @@ def _add_conduction(
     boundary_factor = arrhenius(energy + excess, temperature_K, power=1)
     total_factor = ratio / (1 / bulk_factor + share / boundary_factor)
     if has_host:
-        median, status = S_PER_CM * 10 ** fit.log10_conductivity(x), Status.MEASURED
-        source = _fit_source(fit, x)
+        median, status = S_PER_CM * 10 ** fit.log10_conductivity(x), _fit_status(x)
+        c0, c1, c2 = fit.coefficients
+        source = _fit_source(
+            x, f"log10 σ (S/cm, 25 °C) = {c0:.3f} + {c1:.3f}x − {-c2:.3f}x², weighted least squares", fit.sources,
+            f"log10 σ (S/cm) = {fit.log10_at_zero:.2f}", fit.sources_at_zero,
+        )  # fmt: skip
     else:
         mixture = _mixture_conductivity(assemblage, phases)
         median, status = mixture / bulk_factor / ratio, Status.CLOSURE
@@ -188,24 +192,31 @@ def _bulk_activation_energy(sheet: ParameterSheet, fit: ConductivityFit, x: floa
         )  # fmt: skip
     line = f"{fit.activation_coefficients[0]:.3f} + {fit.activation_coefficients[1]:.3f}x"
     return sheet.independent(
-        name, fit.activation_energy(x), "eV", Spread.normal(fit.activation_energy_sd(x)), Status.MEASURED,
-        f"{line} through the rows 0.2 ≤ x ≤ 0.8 that state one; 0.55 ± 0.12 at x = 0, linear between"
-        f"; {_dois(fit)}",
+        name, fit.activation_energy(x), "eV", Spread.normal(fit.activation_energy_sd(x)), _fit_status(x),
+        _fit_source(
+            x, f"{line} eV through the rows 0.2 ≤ x ≤ 0.8 that state one", fit.activation_sources,
+            f"{fit.activation_energy_at_zero:.3f} eV", fit.activation_sources_at_zero,
+        ),
         lower=lower,
     )  # fmt: skip
 
 
-def _fit_source(fit: ConductivityFit, x: float) -> str:
-    c0, c1, c2 = fit.coefficients
-    if x < 0.2:
-        law = f"interpolated in log10 from {fit.log10_at_zero:.2f} (S/cm, x = 0) to the fit at x = 0.2: no row between"
-    else:
-        law = f"log10 σ (S/cm, 25 °C) = {c0:.3f} + {c1:.3f}x − {-c2:.3f}x², weighted least squares"
-    return f"{law}; {_dois(fit)}"
+def _fit_status(x: float) -> Status:
+    """Between x = 0 and the first fitted row nothing is measured."""
+    return Status.CLOSURE if 0 < x < FIT_RANGE[0] else Status.MEASURED
 
 
-def _dois(fit: ConductivityFit) -> str:
-    return ", ".join(f"doi:{doi}" for doi in fit.sources)
+def _fit_source(x: float, law: str, dois: Sequence[str], at_zero: str, dois_at_zero: Sequence[str]) -> str:
+    """The fit that holds at x, with the publications that it rests on."""
+    beyond = f"{law}; {_cited(dois)}"
+    origin = f"mean of the rows at x = 0: {at_zero}; {_cited(dois_at_zero)}"
+    if x == 0:
+        return origin
+    return beyond if x >= FIT_RANGE[0] else f"interpolated between x = 0 and 0.2, no row between. {origin}. {beyond}"
+
+
+def _cited(dois: Sequence[str]) -> str:
+    return ", ".join(f"doi:{doi}" for doi in dois)
 
 
 def _mixture_conductivity(assemblage: Assemblage, phases: Mapping[str, float]) -> float:
@@ -243,7 +254,8 @@ def _add_microstructure(sheet: ParameterSheet, assemblage: Assemblage) -> None:
     sheet.independent(
         "grain_size_nm", 30.0 * (1 + secondary / 0.05) ** -0.5 * (1 + 0.3 * rich), "nm", Spread.lognormal(0.2),
         Status.CLOSURE,
-        "30 nm (1 + v_s/0.05)^(−1/2) (1 + 0.3 clip(δ/0.2, 0, 1)): particles pin, lithium phosphate melt helps",
+        "30 nm (1 + v_s/0.05)^(−1/2) (1 + 0.3 clip(δ/0.2, 0, 1)): particles pin; that excess lithium helps is assumed, "
+        "and with the same term of the porosity it is why S peaks at δ > 0",
     )  # fmt: skip
     sheet.independent(
         "porosity", float(np.clip(0.03 + 0.15 * secondary + 0.05 * poor / 0.4 - 0.01 * rich, 0.005, 0.25)), "1",

@@ -8,9 +8,9 @@ between cells a and b has the conductance
   spread linearly over each cell, is admissible in Thomson's principle and dissipates no more than the network does);
 * arithmetic: :math:`(\sigma_a+\sigma_b)/2`, an upper estimate, no bound.
 
-The direct solver is sparse LU of the symmetrically scaled matrix, with the cells numbered by nested dissection (faster
-than every ordering SuperLU offers: at 256² 0.30 s of CPU against 0.54 s for minimum degree on AᵀA + A and 0.7 s for
-scipy's default); for a sequence of problems on one structure (other temperatures, other degrees of degradation) the
+The direct solver is sparse LU of the symmetrically scaled matrix, with the cells numbered by nested dissection, which
+makes fewer fill-ins here than the orderings that SuperLU offers (``benchmarks/conduction.py`` measures the gain);
+for a sequence of problems on one structure (other temperatures, other degrees of degradation) the
 factors of one precondition conjugate gradients for the others.
 """
 

@@ -143,7 +143,7 @@ def simulate(
         raise ConfigError(f"t_end must be positive and finite, not {t_end}")
     if n_observations < 1:
         raise ConfigError(f"n_observations must be at least 1, not {n_observations}")
-    _require_usable(model, state)
+    _require_usable(model, state, stepper.overshoot)
     watched = default_observables(model) if observables is None else observables
     run = _Run(model, stepper, stepper.start(model, state), watched)
     started = clock.thread_time()
@@ -231,7 +231,7 @@ class _Run:
         )
 
 
-def _require_usable(model: PhaseFieldModel, state: FloatArray) -> None:
+def _require_usable(model: PhaseFieldModel, state: FloatArray, overshoot: float) -> None:
     expected = model.grid.shape if len(model.fields) == 1 else (len(model.fields), *model.grid.shape)
     if state.shape != expected:
         raise ConfigError(f"the initial state has shape {state.shape}; fields {model.fields} need {expected}")
@@ -239,7 +239,8 @@ def _require_usable(model: PhaseFieldModel, state: FloatArray) -> None:
         raise ConfigError("the initial state holds values that are not finite")
     if model.bounds is not None:
         low, high = model.bounds
-        if state.min() < low or state.max() > high:
+        # A state that the stepper itself may leave behind may also be its start.
+        if state.min() < low - overshoot or state.max() > high + overshoot:
             raise ConfigError(
                 f"the initial state spans [{state.min():.6g}, {state.max():.6g}], outside [{low:g}, {high:g}]; clip it"
             )

@@ -24,7 +24,6 @@ __all__ = [
     "score",
     "score_interval",
     "signed",
-    "sourced",
 ]
 
 MINUS: Final = "−"
@@ -132,9 +131,3 @@ def _scientific(value: float) -> tuple[float, int]:
 
 def _superscript(exponent: int) -> str:
     return str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-
-
-def sourced(name: str) -> str:
-    """Name of a parameter without its unit, in words: ``grain_size_nm`` → grain size."""
-    stem = re.sub(r"_(?:nm2_per_s|S_per_m|J_per_m2|J_per_m|A_per_m2|ohm_m2|Pa_sqrt_m|per_s|nm|eV|V|m)$", "", name)
-    return stem.replace("_", " ")

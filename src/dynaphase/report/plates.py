@@ -33,13 +33,16 @@ class Plate:
 
 
 def plates(evidence: Evidence) -> tuple[list[Plate], int]:
-    """Plates of the best, the reference and the worst compositions by S, and for how many fields are missing."""
+    """Plates of the best compositions by S and the reference, then of the worst; and for how many fields are missing.
+
+    The reference takes the place of the last of the best, unless it is among them.
+    """
     ranked = sorted(evidence.points, key=lambda point: -point.values[SCORE])
-    best = ranked[:N_PLATES]
-    worst = [point for point in ranked[-N_PLATES:] if point not in best]
-    chosen = [(f"{_ordinal(i)} highest S", point) for i, point in enumerate(best)]
-    if evidence.reference is not None and evidence.reference not in [*best, *worst]:
-        chosen.append(("reference", evidence.reference))
+    best, reference = ranked[:N_PLATES], evidence.reference
+    worst = [point for point in ranked[-N_PLATES:] if point not in best and point is not reference]
+    chosen = [(f"{_ordinal(i)} highest S" + ", reference" * (p is reference), p) for i, p in enumerate(best)]
+    if reference is not None and reference not in best:
+        chosen = [*chosen[:-1], ("reference", reference)]
     chosen += [(f"{_ordinal(len(worst) - 1 - i)} lowest S", point) for i, point in enumerate(worst)]
     found = [_plate(evidence, rank, point) for rank, point in chosen]
     return [plate for plate in found if plate is not None], sum(plate is None for plate in found)

@@ -127,7 +127,8 @@ def local_conductivity(
                 f"the extent of degradation must be an array of shape {solid.shape} with values in [0, 1]; "
                 f"got shape {extent.shape} with values from {np.min(extent)} to {np.max(extent)}"
             )
-        solid = (1.0 - extent) * solid + extent * parameters.degraded_S_per_m
+        # Decomposition of a poor conductor makes it no better.
+        solid = (1.0 - extent) * solid + extent * np.minimum(parameters.degraded_S_per_m, solid)
     density = microstructure.density
     return np.asarray(density * solid + (1.0 - density) * parameters.void_S_per_m)
 
