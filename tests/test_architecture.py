@@ -15,6 +15,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "dynaphase"
 ORDER = (
     "errors",
     "units",
+    "citations",
     "composition",
     "settings",
     "materials.base",

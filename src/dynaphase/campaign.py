@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from dynaphase.composition import CompositionLike
-from dynaphase.config import PRESETS, CampaignConfig, load_config
-from dynaphase.errors import CampaignError, FitError, Interrupted, unknown_choice
+from dynaphase.config import PRESETS, CampaignConfig, load_config, make_config
+from dynaphase.errors import CampaignError, ConfigError, FitError, Interrupted, unknown_choice
 from dynaphase.evaluation import evaluate_candidate
 from dynaphase.executors import Workers, make_workers, run_all
 from dynaphase.lock import is_being_run, only_runner
@@ -247,7 +247,7 @@ class Campaign:
         if reason is None:
             chosen = choose_batch(learned, self.config, self.space, last.number + 1, known)
             return next_plan(last.number + 1, chosen)
-        if last.is_confirmation:
+        if last.is_confirmation or self.config.rounds.n_confirm == 0:
             return None
         best = recommend(learned, self.system, self.space, self.config.rounds.n_confirm)
         unseen = [item.composition for item in best if item.composition not in known]
@@ -396,6 +396,8 @@ def _state(store: Store) -> _State:
 
 
 def _check_identity(kept: Mapping[str, Any], now: Mapping[str, Any], file: Path) -> None:
+    with suppress(ConfigError):  # options that are newer than the campaign stand at their defaults
+        kept = make_config(kept).identity
     if kept == now:
         return
     changed = [

@@ -15,6 +15,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from math import lcm
 from typing import Any, Final, TypeAlias
 
 from dynaphase.errors import CompositionError
@@ -68,6 +69,9 @@ class Composition:
     def from_amounts(cls, amounts: Mapping[str, float]) -> Composition:
         """Round amounts of any scale onto the lattice (largest remainder, so that the parts sum exactly).
 
+        A float is read as the shortest decimal that prints like it, which is what was written: 1.3 : 0.3 : 1.7 and
+        13 : 3 : 17 are the same composition.
+
         Raises
         ------
         CompositionError
@@ -76,17 +80,18 @@ class Composition:
         """
         for element, amount in amounts.items():
             _check_amount(element, amount)
-        exact = {element: Fraction(amount) for element, amount in sorted(amounts.items()) if amount > 0}
+        decimals = {element: Fraction(repr(float(amounts[element]))) for element in sorted(amounts)}
+        common = lcm(*(amount.denominator for amount in decimals.values()))
+        exact = {e: amount.numerator * (common // amount.denominator) for e, amount in decimals.items() if amount}
         total = sum(exact.values())
         if not total:
             raise CompositionError("a composition needs at least one element with a positive amount")
-        scaled = {element: RESOLUTION * amount / total for element, amount in exact.items()}
-        counts = {element: int(value) for element, value in scaled.items()}
-        by_remainder = sorted(scaled, key=lambda element: (counts[element] - scaled[element], element))
+        counts = {element: RESOLUTION * amount // total for element, amount in exact.items()}
+        by_remainder = sorted(exact, key=lambda element: (-(RESOLUTION * exact[element] % total), element))
         for element in by_remainder[: RESOLUTION - sum(counts.values())]:
             counts[element] += 1
         for element, count in counts.items():
-            if count == 0:
+            if exact[element] * RESOLUTION < total or count == 0:
                 raise CompositionError(
                     f"the amount of {element} ({amounts[element]:g}) is below one part in {RESOLUTION:.0e} "
                     "of the composition; leave the element out or give it a larger amount"

@@ -130,6 +130,7 @@ def run_all(
     running: dict[Future[R], int] = {}
     executor = workers.start()
     try:
+        _require_answer(executor)
         while waiting or running:
             # Twice the workers: enough to keep them busy, little enough that a broken pool makes few suspects.
             while waiting and len(running) < 2 * workers.n_workers:
@@ -154,6 +155,18 @@ def run_all(
                 executor = workers.start()
     finally:
         workers.stop(executor)
+
+
+def _require_answer(executor: Executor) -> None:
+    """One small task first: workers that cannot even start must not be taken for evaluations that fail."""
+    try:
+        executor.submit(n_cores).result()
+    except BrokenProcessPool:
+        raise ConfigError(
+            "the worker processes die at once. In a script, put everything that runs a campaign under\n"
+            '    if __name__ == "__main__":\n'
+            "because each worker imports the script anew; or run with executor='serial'"
+        ) from None
 
 
 def _run_alone(workers: Workers, function: Callable[[T], R], task: T, on_failure: Callable[[T, str], R]) -> R:

@@ -19,7 +19,7 @@ from dynaphase.training import JUDGED, Learned
 
 __all__ = ["Forecast", "forecast", "predicted_front", "recommend"]
 
-N_PER_AXIS: Final = 91
+N_PER_AXIS: Final = 61
 """Fineness of the grid of compositions that recommendations are taken from."""
 
 SEPARATION: Final = 0.06
@@ -76,7 +76,7 @@ def forecast(
 
 
 def recommend(learned: Learned, system: MaterialSystem, space: CompositionSpace, n: int) -> list[Forecast]:
-    """`n` clearly different compositions, the highest predicted σ first.
+    """`n` clearly different compositions (at least 1), the highest predicted σ first.
 
     They are those nearest to having the best S and the best σ of the region at once: a composition's loss is the larger
     of its two distances to the best prediction, in units of the spread of the predictions over the region, and each

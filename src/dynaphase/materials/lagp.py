@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Final
 
 from dynaphase.composition import RESOLUTION, Amounts, Composition, CompositionLike, read_amounts
@@ -93,7 +92,7 @@ class LAGP:
                 "and Ge, for example Li1.5Al0.5Ge1.5(PO4)3"
             )
         notes = _phosphate_notes(amounts, framework) + _oxygen_notes(amounts, framework)
-        return Reading(_exact_composition({e: amounts.get(e, 0.0) for e in self.elements}), notes)
+        return Reading(Composition.from_amounts({e: amounts.get(e, 0.0) for e in self.elements}), notes)
 
     def formula(self, composition: Composition) -> str:
         """Charge-balanced formula per two framework cations, numbers rounded to four decimals.
@@ -125,7 +124,7 @@ class LAGP:
             raise CompositionError(f"x = {x}, δ = {delta} leaves no lithium; δ must exceed −(1 + x) = {-1 - x:g}")
         amounts = {"Li": 1 + x + delta, "Al": x, "Ge": 2 - x}
         # What the lattice of a composition cannot hold is none.
-        return _exact_composition({e: n if n > VANISHING * (3 + x + delta) else 0.0 for e, n in amounts.items()})
+        return Composition.from_amounts({e: n if n > VANISHING * (3 + x + delta) else 0.0 for e, n in amounts.items()})
 
     def assemblage(self, composition: Composition) -> Assemblage:
         """Phases that `composition` forms with the median solubility limit; see `find_assemblage`."""
@@ -209,26 +208,6 @@ def _oxygen_notes(amounts: Amounts, framework: float) -> tuple[str, ...]:
     return (
         f"oxygen is given as O{_number(per_unit)} per formula unit; charge balance sets it to O{_number(balanced)}",
     )
-
-
-def _exact_composition(amounts: Amounts) -> Composition:
-    """Composition of decimal amounts, so that 1.3 : 0.3 : 1.7 and 13 : 3 : 17 are the same one.
-
-    A float is read as the shortest decimal that prints like it, which is what was written; the ratios are then
-    integers without common divisor.
-    """
-    decimal = {element: Fraction(repr(float(amount))) for element, amount in amounts.items() if amount > 0}
-    total = sum(decimal.values())
-    for element, amount in decimal.items():
-        if amount * RESOLUTION < total:
-            raise CompositionError(
-                f"the amount of {element} ({amounts[element]:g}) is below one part in {RESOLUTION:.0e} of the "
-                "composition; leave the element out or give it a larger amount"
-            )
-    common = math.lcm(*(amount.denominator for amount in decimal.values()))
-    integers = {element: int(amount * common) for element, amount in decimal.items()}
-    divisor = math.gcd(*integers.values())
-    return Composition.from_amounts({element: n // divisor for element, n in integers.items()})
 
 
 def _number(value: float) -> str:
