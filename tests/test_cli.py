@@ -137,7 +137,7 @@ def test_new_then_run_then_report(capsys: pytest.CaptureFixture[str], tmp_path: 
         (["run", "nowhere"], "there is no nowhere"),
         (["status", "nowhere"], "there is no nowhere"),
         (["new", "x", "--preset", "physical"], "preset 'physical' is not available"),
-        (["run", "nowhere", "--workers", "0"], "0"),
+        (["run", "nowhere", "--workers", "0"], "--workers"),
         (["simulat", LAGP], "simulat"),
         (["simulate"], "FORMULA"),
     ],

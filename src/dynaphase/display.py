@@ -84,8 +84,8 @@ def describe_status(state: Mapping[str, Any]) -> list[str]:
         f"stopped because: {reason}" if reason else now,
     ]
     lines += [
-        f"{target}: r = {a['r']:.3f}, nRMSE = {a['nrmse']:.3f} on {a['n_held_out']} held-out compositions"
-        for target, a in state["accuracy"].items()
+        f"{symbol}: r = {a['r']:.3f}, nRMSE = {a['nrmse']:.3f} on {a['n_held_out']} held-out compositions"
+        for symbol, a in zip("Sσ", state["accuracy"].values(), strict=False)
     ]
     return lines
 
@@ -188,10 +188,10 @@ def campaign_progress(campaign: Campaign, console: Console) -> Iterator[Observer
 
             def assessed(self, assessment: Mapping[str, Any]) -> None:
                 text = ";  ".join(
-                    f"{symbol}: r {a['r']:.3f}, nRMSE {a['nrmse']:.3f}"
+                    f"{symbol}: r {a['r']:.3f} nRMSE {a['nrmse']:.3f}"
                     for symbol, a in zip("Sσ", assessment["accuracy"].values(), strict=True)
                 )
-                progress.console.print(f"  learned from {assessment['n_training']} compositions.  {text}")
+                progress.console.print(f"  {assessment['n_training']} compositions learned.  {text}")
 
             def stopped(self, reason: StopReason) -> None:
                 progress.console.print(f"  stopped because: {reason.value}")
