@@ -210,6 +210,53 @@ def test_when_nothing_works_the_reason_is_given(tmp_path: Path, monkeypatch: pyt
     assert campaign.status()["n_failed"] == 17
 
 
+def die(candidate: Candidate, *, system: Any) -> Record:
+    if candidate.composition == system.reference:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return fail_where_aluminium_is_rich(candidate, system=system)
+
+
+def test_a_simulation_whose_worker_dies_is_no_failed_record_and_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(campaign_module, "evaluate_candidate", die)
+    campaign = Campaign.create(tmp_path / "c", config=tiny(stop={"r": 0.9999, "budget": 20}))
+    lost: list[str] = []
+
+    class Watcher(dp.Observer):
+        def lost(self, formula: str, reason: str) -> None:
+            lost.append(reason)
+
+    campaign.run(n_workers=2, observer=Watcher())
+    assert len(lost) == 1
+    assert "died" in lost[0]
+    status = campaign.status()
+    assert status["n_records"] == status["n_planned"] - 1
+    monkeypatch.undo()
+    campaign.run(executor="serial")
+    assert campaign.status()["n_records"] >= status["n_planned"]
+
+
+def test_recommendations_stand_beside_simulations(finished: Path) -> None:
+    suggestions = Campaign.open(finished).suggest(3)
+    assert any(suggestion.simulated for suggestion in suggestions)
+
+
+def test_the_budget_covers_at_least_the_first_design() -> None:
+    with pytest.raises(ConfigError, match="needs 20 simulations"):
+        tiny(stop={"budget": 19})
+
+
+def test_a_configuration_older_than_an_option_still_opens(tmp_path: Path) -> None:
+    directory = tmp_path / "c"
+    directory.mkdir()
+    old = tiny().identity
+    del old["rounds"]["acquisition"]
+    dp.Store.create(directory, old).close()
+    (directory / CONFIG_NAME).write_text(tiny().to_toml(), encoding="utf-8")
+    assert Campaign.open(directory).status()["n_records"] == 0
+
+
 class TestBadDirectories:
     def test_create(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="Did you mean 'demo'"):
@@ -234,7 +281,7 @@ class TestBadDirectories:
         assert campaign.status()["n_records"] == 0
         assert campaign.status()["stopped_because"] is None
         assert len(campaign.frame()) == 0
-        with pytest.raises(FitError, match="dynaphase run"):
+        with pytest.raises(CampaignError, match="dynaphase run"):
             campaign.suggest()
 
     def test_a_configuration_alone_is_a_campaign_to_be(self, tmp_path: Path) -> None:

@@ -42,6 +42,16 @@ def test_simulate_saves_what_it_found(capsys: pytest.CaptureFixture[str], tmp_pa
     assert "already holds a run" in capsys.readouterr().err
 
 
+def test_pasted_subscripts_are_read(capsys: pytest.CaptureFixture[str]) -> None:
+    content = run_json(capsys, "material", "Li₁.₅Al₀.₅Ge₁.₅(PO₄)₃")
+    assert content["formula"] == LAGP
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("dynaphase 0.")
+
+
 def test_exact_and_fast_stepping_agree(capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--set", "n=48", "--set", "duration_s=60"]
     exact = run_json(capsys, "simulate", LAGP, "--stepping", "exact", *options)
@@ -138,6 +148,12 @@ def test_new_then_run_then_report(capsys: pytest.CaptureFixture[str], tmp_path: 
         (["status", "nowhere"], "there is no nowhere"),
         (["new", "x", "--preset", "physical"], "preset 'physical' is not available"),
         (["run", "nowhere", "--workers", "0"], "--workers"),
+        (["new", "x", "--seed", "-1"], "'seed' = -1"),
+        (["material", LAGP, "--temperature", "1"], "between 100 and 2000 K"),
+        (["simulate", LAGP, "--set", "length_nm=1e9"], "'length_nm'"),
+        (["simulate", LAGP, "--set", "stepping=exact"], "--stepping"),
+        (["simulate", LAGP, "--set", "n=64\nseed=3"], "more than one line"),
+        (["simulate", "Li1,5Al0.5Ge1.5"], "decimals with a point"),
         (["simulat", LAGP], "simulat"),
         (["simulate"], "FORMULA"),
     ],

@@ -55,7 +55,7 @@ def test_a_file_that_is_missing_or_binary(tmp_path: Path) -> None:
 
 
 def test_only_the_stop_section_is_free_to_change() -> None:
-    one = make_config(tomllib.loads("[stop]\nbudget = 50"))
+    one = make_config(tomllib.loads("[stop]\nbudget = 150"))
     other = make_config(tomllib.loads("[stop]\nbudget = 500"))
     assert one.identity == other.identity
     assert one.identity != make_config({"seed": 1}).identity

@@ -114,7 +114,7 @@ def test_s_falls_where_more_degrades() -> None:
 
     cold, warm, hot = (score(temperature_K=T) for T in (270.0, 298.15, 330.0))
     assert cold > warm > hot
-    assert score(duration_s=100.0) > score(duration_s=1000.0)
+    assert score(duration_s=100.0) > score(duration_s=1000.0) > score(duration_s=1e5) >= score(duration_s=1e7)
 
 
 def test_a_host_in_the_minority_is_noted() -> None:
@@ -147,6 +147,10 @@ def test_an_unstable_step_fails_with_its_reason() -> None:
         ("Li3AlTi3", {}, CompositionError, "Ti"),
         ("AlGe3", {}, CompositionError, "Li"),
         ("Li3AlGe3P1", {}, CompositionError, "3 : 2"),
+        ("Li3AlGe3", {"seed": -1}, ConfigError, "must not be negative"),
+        ("Li3AlGe3", {"seed": 1.5}, ConfigError, "whole number"),
+        ("Li3AlGe3", {"system": None}, ConfigError, "None"),
+        ("Li3AlGe3", {"settings": 5}, ConfigError, "mapping"),
     ],
 )
 def test_bad_input_is_refused(composition: str, options: dict[str, object], error: type[Exception], says: str) -> None:

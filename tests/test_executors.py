@@ -33,13 +33,13 @@ def failed(task: object, reason: str) -> str:
 
 @pytest.mark.parametrize("workers", [SerialWorkers(), ProcessWorkers(2)])
 def test_every_task_gives_one_result_and_an_exception_is_one_too(workers: SerialWorkers | ProcessWorkers) -> None:
-    results = list(run_all(workers, square_or_fail, range(6), failed))  # type: ignore[arg-type,misc]
+    results = list(run_all(workers, square_or_fail, range(6), failed, failed))  # type: ignore[arg-type,misc]
     assert sorted(map(str, results)) == sorted(["0", "1", "4", "16", "25", "3: ValueError: three is not welcome"])
 
 
 def test_a_worker_that_dies_takes_only_its_own_task_with_it(tmp_path: Path) -> None:
     tasks = [(number, str(tmp_path)) for number in range(5)]
-    results = list(run_all(ProcessWorkers(2), die_on_two, tasks, failed))  # type: ignore[arg-type,misc]
+    results = list(run_all(ProcessWorkers(2), die_on_two, tasks, failed, failed))  # type: ignore[arg-type,misc]
     assert sorted(r for r in results if isinstance(r, int)) == [0, 1, 3, 4]
     (message,) = [r for r in results if isinstance(r, str)]
     assert f"died {MAX_DEATHS} times" in message

@@ -142,3 +142,25 @@ def test_looking_works_beside_a_writer(tmp_path: Path) -> None:
     assert len(looker.records()) == 1
     with pytest.raises(CampaignError, match="readonly"):
         looker.add(a_record(1))
+
+
+def test_a_damaged_store_is_said_to_be_one(tmp_path: Path) -> None:
+    kept = Store.create(tmp_path, {})
+    kept.add(a_record(with_fields=True))
+    key = a_record().key
+    with kept._connection:
+        kept._connection.execute("INSERT INTO records (key, status, content) VALUES ('x', 'done', '{broken')")
+        kept._connection.execute("INSERT INTO events (kind, content) VALUES ('planned', '{broken')")
+    for look in (kept.records, kept.events):
+        with pytest.raises(CampaignError, match="damaged"):
+            look()
+    (tmp_path / "fields" / f"{key}.zarr" / "zarr.json").write_text("{broken")
+    with pytest.raises(CampaignError, match="damaged"):
+        kept.fields(key)
+
+
+def test_fields_without_records_are_not_overwritten(tmp_path: Path) -> None:
+    Store.create(tmp_path, {}).add(a_record(with_fields=True))
+    (tmp_path / "records.sqlite").unlink()
+    with pytest.raises(CampaignError, match=r"records\.sqlite is missing"):
+        Store.create(tmp_path, {})

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dynaphase.composition import CompositionLike
 from dynaphase.config import PRESETS, CampaignConfig, load_config, make_config
-from dynaphase.errors import CampaignError, ConfigError, FitError, Interrupted, unknown_choice
+from dynaphase.errors import CampaignError, ConfigError, Interrupted, unknown_choice
 from dynaphase.evaluation import evaluate_candidate
 from dynaphase.executors import Workers, make_workers, run_all
 from dynaphase.lock import is_being_run, only_runner
@@ -42,6 +42,9 @@ class Observer:
 
     def finished(self, record: Record) -> None:
         """A simulation ended."""
+
+    def lost(self, formula: str, reason: str) -> None:
+        """A simulation gave no result because its worker died; running the campaign again tries it again."""
 
     def assessed(self, assessment: Mapping[str, Any]) -> None:
         """The surrogate was fitted and judged."""
@@ -91,7 +94,7 @@ class Campaign:
         directory: str | Path,
         preset: str = "demo",
         *,
-        config: CampaignConfig | None = None,
+        config: CampaignConfig | Mapping[str, Any] | None = None,
         system: str | None = None,
         seed: int | None = None,
     ) -> Campaign:
@@ -102,7 +105,7 @@ class Campaign:
         directory : path
         preset : str
             Name in `dynaphase.config.PRESETS`; ignored when `config` is given.
-        config : CampaignConfig, optional
+        config : CampaignConfig or mapping, optional
         system, seed : optional
             Override those of the preset.
 
@@ -119,24 +122,25 @@ class Campaign:
             config = PRESETS[preset]
         else:
             preset = ""
+            config = config if isinstance(config, CampaignConfig) else make_config(config)
         changes = {"system": system, "seed": seed}
-        config = CampaignConfig.model_validate(
-            config.model_dump() | {name: value for name, value in changes.items() if value is not None}
+        config = make_config(
+            config.model_dump() | {name: value for name, value in changes.items() if value is not None}, "options"
         )
         path = Path(directory)
         get_system(config.system)
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise CampaignError(
-                f"{path} exists and is not an empty directory; choose another name, or resume the campaign in it "
-                f"with 'dynaphase run {path}'"
-            )
         try:
+            if path.exists() and (not path.is_dir() or any(path.iterdir())):
+                raise CampaignError(
+                    f"{path} exists and is not an empty directory; choose another name, or resume the campaign in it "
+                    f"with 'dynaphase run {path}'"
+                )
             path.mkdir(parents=True, exist_ok=True)
+            Store.create(path, config.identity).close()
             (path / CONFIG_NAME).write_text(config.to_toml(preset or None), encoding="utf-8")
         except OSError as error:
             raise CampaignError(f"{path} cannot be written: {error.strerror or error}") from None
-        Store.create(path, config.identity).close()
-        return cls(path, config)
+        return cls(path.resolve(), config)
 
     @classmethod
     def open(cls, place: str | Path) -> Campaign:
@@ -158,7 +162,7 @@ class Campaign:
         if not path.exists():
             raise CampaignError(f"there is no {path}; make a campaign with 'dynaphase new {path}'")
         config = load_config(file)
-        campaign = cls(file.parent, config)
+        campaign = cls(file.parent.resolve(), config)
         if (file.parent / "records.sqlite").is_file():
             store = Store(file.parent, is_read_only=True)
             try:
@@ -218,6 +222,8 @@ class Campaign:
         store.log("started", {"pid": os.getpid(), "n_workers": workers.n_workers})
         if not store.events("planned"):
             store.log("planned", initial_plan(self.config, self.space, self.system.reference).to_json())
+        for earlier in _state(store).plans[:-1]:  # what was lost with a worker in an earlier run
+            self._simulate(store, workers, earlier, observer)
         while True:
             plan = _state(store).plans[-1]
             self._simulate(store, workers, plan, observer)
@@ -257,11 +263,17 @@ class Campaign:
         candidates = plan.candidates(self.config)
         kept = store.keys()
         missing = [candidate for candidate in candidates if candidate.key not in kept]
+        if not missing:
+            return
         observer.planned(plan, len(missing), len(candidates))
         function = partial(evaluate_candidate, system=self.system)
-        for record in run_all(workers, function, missing, self._failed):
-            store.add(record)
-            observer.finished(record)
+        for outcome in run_all(workers, function, missing, self._failed, _lost):
+            if isinstance(outcome, Record):
+                store.add(outcome)
+                observer.finished(outcome)
+            else:  # no record: the next run tries it again
+                store.log("lost", outcome)
+                observer.lost(outcome["formula"], outcome["reason"])
 
     def _failed(self, candidate: Candidate, reason: str) -> Record:
         return Record(candidate, RecordStatus.FAILED, self.system.formula(candidate.composition), reason=reason)
@@ -365,17 +377,22 @@ class Campaign:
         n_done = sum(record.is_done for record in state.records.values())
         if self._learned is None or self._learned[0] != n_done:
             if not state.plans:
-                raise FitError(f"{self.directory} has no simulations yet; run it with 'dynaphase run {self.directory}'")
+                raise CampaignError(
+                    f"{self.directory} has no simulations yet; run it with 'dynaphase run {self.directory}'"
+                )
             self._learned = (n_done, self._learn(state))
         return self._learned[1]
 
-    def predict(self, sources: Sequence[CompositionLike]) -> list[Forecast]:
-        """Predicted S and σ with intervals for any compositions of the system."""
+    def predict(self, sources: str | Sequence[CompositionLike]) -> list[Forecast]:
+        """Predicted S and σ with intervals for any compositions of the system (one formula, or several)."""
+        sources = [sources] if isinstance(sources, str) else sources
         compositions = [self.system.read(source).composition for source in sources]
         return forecast(self.learned(), self.system, self.space, compositions)
 
     def suggest(self, n: int = 5) -> list[Forecast]:
         """Compositions to make next: `n` different ones, nearest to the best S and the best σ at once."""
+        if n < 1:
+            raise ConfigError(f"the number of suggestions must be at least 1, not {n}")
         return recommend(self.learned(), self.system, self.space, n)
 
     @contextmanager
@@ -385,6 +402,10 @@ class Campaign:
             yield store
         finally:
             store.close()
+
+
+def _lost(candidate: Candidate, reason: str) -> dict[str, str]:
+    return {"key": candidate.key, "formula": str(candidate.composition), "reason": reason}
 
 
 def _state(store: Store) -> _State:
@@ -400,12 +421,20 @@ def _check_identity(kept: Mapping[str, Any], now: Mapping[str, Any], file: Path)
         kept = make_config(kept).identity
     if kept == now:
         return
+    before, after = _flat(kept), _flat(now)
     changed = [
-        f"{name}: {json.dumps(kept.get(name))} → {json.dumps(now.get(name))}"
-        for name in sorted(set(kept) | set(now))
-        if kept.get(name) != now.get(name)
+        f"{name}: {json.dumps(before.get(name))} → {json.dumps(after.get(name))}"
+        for name in sorted(before | after)
+        if before.get(name) != after.get(name)
     ]
     raise CampaignError(
         f"{file} was changed after the campaign began ({'; '.join(changed)}). Only [stop] may change: undo the change, "
         "or start a new campaign with 'dynaphase new DIR'."
     )
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in content.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {prefix + name: value}
+    return flat

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import signal
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -48,8 +51,16 @@ System = Annotated[str, typer.Option(help="Material system.")]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 2 bad input, 3 failed computation, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that knows no σ shall not end a run
+            stream.reconfigure(errors="replace")
+    if threading.current_thread() is threading.main_thread():  # what a job scheduler sends is an interruption too
+        signal.signal(signal.SIGTERM, _interrupt)
     try:
         code = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        sys.stdout.flush()
+        if code == 130:  # typer's own handling of Ctrl-C
+            complain("interrupted")
         return code if isinstance(code, int) else 0
     except DynaPhaseError as error:
         complain(str(error))
@@ -63,6 +74,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        complain(f"the output cannot be written: {error}")
+        return 2
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        from dynaphase import __version__
+
+        typer.echo(f"dynaphase {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Which solid electrolyte should we make next? Simulate, learn, recommend."""
 
 
 _USAGE_ERROR: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
@@ -191,17 +227,22 @@ def simulate(
     if draws is not None:
         raise ConfigError("--draws is not available for the paper model; leave it out to use the median parameters")
     from dynaphase.evaluation import evaluate
-    from dynaphase.store import save_run
+    from dynaphase.store import prepare_run, save_run
 
-    settings = {"stepping": stepping} | _options(option or [])
+    chosen = _options(option or [])
+    if "stepping" in chosen:
+        raise ConfigError("--set stepping=… says twice what --stepping says; use --stepping alone")
+    settings = {"stepping": stepping} | chosen
+    if save is not None:
+        prepare_run(save)
     with progress_bar("simulating", is_shown=not as_json) as advance:
         record = evaluate(formula, model=model, seed=seed, system=system, settings=settings, on_progress=advance)
-    if save is not None:
-        save_run(save, record)
     if as_json:
         _print_json(record_json(record))
     else:
         print_record(record, make_console())
+    if save is not None:
+        save_run(save, record)
     if not record.is_done:
         raise typer.Exit(3)
 
@@ -302,7 +343,10 @@ def _options(pairs: Sequence[str]) -> dict[str, Any]:
         if not separator or not name.strip():
             raise ConfigError(f"--set {pair}: write NAME=VALUE, for example --set reaction=bistable")
         try:
-            options[name.strip()] = tomllib.loads(f"value = {value}")["value"]
+            content = tomllib.loads(f"value = {value}")
+            if len(content) > 1:
+                raise ConfigError(f"--set {pair!r} holds more than one line; write one --set for each option")
+            options[name.strip()] = content["value"]
         except tomllib.TOMLDecodeError:
             options[name.strip()] = value.strip()
     return options

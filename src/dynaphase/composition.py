@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
 from typing import Any, Final, TypeAlias
+from unicodedata import normalize
 
 from dynaphase.errors import CompositionError
 
@@ -145,6 +146,8 @@ def read_amounts(source: CompositionLike) -> Amounts:
         return read_amounts(source.composition)
     elif isinstance(source, Mapping):
         amounts = dict(source)
+    elif hasattr(source, "symbol"):  # pymatgen Element
+        amounts = {source.symbol: 1.0}
     else:
         raise CompositionError(
             f"cannot read a composition from {type(source).__name__}; give a formula such as "
@@ -156,9 +159,11 @@ def read_amounts(source: CompositionLike) -> Amounts:
 def _parse_formula(formula: str) -> dict[str, float]:
     from pymatgen.core.composition import Composition as PymatgenComposition
 
-    text = formula.strip()
+    text = normalize("NFKC", formula).strip()  # pasted subscripts are digits
     if not text:
         raise CompositionError("the formula is empty; write one such as 'Li1.5Al0.5Ge1.5(PO4)3'")
+    if "," in text:
+        raise CompositionError(f"'{formula}' holds a comma; write decimals with a point, for example 'Li1.5'")
     if "-" in text or "−" in text:
         raise CompositionError(f"'{formula}' holds a minus sign: amounts in a formula must be positive")
     try:

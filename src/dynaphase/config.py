@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from dynaphase.errors import ConfigError, unknown_choice
 from dynaphase.settings import MODELS, PaperSettings, Section, explain
@@ -64,6 +65,19 @@ class CampaignConfig(Section):
     design: DesignSection = DesignSection()
     rounds: RoundsSection = RoundsSection()
     stop: StopSection = StopSection()
+
+    @model_validator(mode="after")
+    def _budget_covers_the_design(self) -> CampaignConfig:
+        design, n_confirm = self.design, self.rounds.n_confirm
+        needed = (design.n_initial + design.n_held_out + 1 + n_confirm) * design.n_replicates
+        if self.stop.budget < needed:
+            raise PydanticCustomError(
+                "budget",
+                "the first design alone needs {needed} simulations (initial, held-out, the reference and "
+                "n_confirm recommendations, times n_replicates): raise stop.budget or lower those",
+                {"needed": needed},
+            )
+        return self
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -122,7 +136,7 @@ def load_config(path: str | Path) -> CampaignConfig:
     """
     file = Path(path)
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(f"there is no file {file}; make a campaign with 'dynaphase new DIR'") from None
     except (OSError, UnicodeDecodeError) as error:

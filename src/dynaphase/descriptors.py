@@ -179,6 +179,7 @@ def interface_width(
     spacing_nm: float,
     *,
     plateau: float | None = None,
+    fresh: npt.ArrayLike | None = None,
     cathode_value: float = 0.0,
     quantile: float = 0.9,
 ) -> InterfaceWidth:
@@ -200,6 +201,9 @@ def interface_width(
         Edge length of a cell (nm).
     plateau : float, optional
         Intact level; by default the median of the profile over the half of the box next to the anode.
+    fresh : array_like, optional
+        The field at the start of the run.  Where less than half of its plateau is left, the interior has degraded
+        itself: the whole box is the interface, and the result is marked as censored.
     cathode_value : float
         Value on the cathode face.
     quantile : float
@@ -212,6 +216,8 @@ def interface_width(
     """
     profile = _profile(intact, quantile)
     level = _interior_plateau(profile) if plateau is None else plateau
+    if fresh is not None and level < 0.5 * _interior_plateau(_profile(fresh, quantile)):
+        return InterfaceWidth(len(profile) * spacing_nm, True)
     if not (np.isfinite(level) and level > 0):
         raise SimulationError(
             f"the interface width needs a positive intact plateau, not {level}: nothing of the electrolyte is left "

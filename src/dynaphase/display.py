@@ -186,6 +186,9 @@ def campaign_progress(campaign: Campaign, console: Console) -> Iterator[Observer
                 if not record.is_done:
                     progress.console.print(f"  failed: {plain(record.formula)}: {plain(record.reason or '')}")
 
+            def lost(self, formula: str, reason: str) -> None:
+                progress.console.print(f"  lost, run again to retry: {plain(formula)}: {plain(reason)}")
+
             def assessed(self, assessment: Mapping[str, Any]) -> None:
                 text = ";  ".join(
                     f"{symbol}: r {a['r']:.3f} nRMSE {a['nrmse']:.3f}"

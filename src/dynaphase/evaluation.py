@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil, isfinite
+from operator import index
 from typing import TYPE_CHECKING, Any, Final
 
 from dynaphase.composition import CompositionLike
-from dynaphase.errors import ComputationError, SimulationError
+from dynaphase.errors import ComputationError, ConfigError, SimulationError
 from dynaphase.materials import get_system
 from dynaphase.materials.base import Material, MaterialSystem
 from dynaphase.materials.conductivity import film_capacity, wetting
@@ -86,7 +87,7 @@ def evaluate(
     ConfigError
         Unknown model, system or option.
     """
-    lookup = get_system(system) if isinstance(system, str) else system
+    lookup = system if isinstance(system, MaterialSystem) else get_system(system)
     candidate, notes = make_candidate(composition, model, seed, lookup, settings or {})
     record = evaluate_candidate(candidate, lookup, on_progress)
     return record if not notes else _with_notes(record, notes)
@@ -96,9 +97,15 @@ def make_candidate(
     composition: CompositionLike, model: str, seed: int, system: MaterialSystem, settings: Mapping[str, Any]
 ) -> tuple[Candidate, tuple[str, ...]]:
     """The candidate that `evaluate` evaluates, and what had to be noted on reading the composition."""
+    try:
+        number = index(seed)
+    except TypeError:
+        raise ConfigError(f"the seed must be a whole number, not {seed!r}") from None
+    if number < 0:
+        raise ConfigError(f"the seed must not be negative, not {number}")
     options = make_settings(model, settings).model_dump()
     reading = system.read(composition)
-    return Candidate(reading.composition, seed, system.name, model, options), reading.notes
+    return Candidate(reading.composition, number, system.name, model, options), reading.notes
 
 
 def evaluate_candidate(
@@ -114,6 +121,8 @@ def evaluate_candidate(
         outcome = {"status": RecordStatus.DONE, **chain.run(on_progress)}
     except ComputationError as error:
         outcome = {"status": RecordStatus.FAILED, "reason": str(error)}
+    except (ArithmeticError, MemoryError, ValueError) as error:  # of numerical libraries, not ours
+        outcome = {"status": RecordStatus.FAILED, "reason": f"{type(error).__name__}: {error}"}
     return Record(
         candidate,
         formula=formula,
@@ -140,7 +149,7 @@ class _PaperChain:
         trajectory = self.degrade(material, start, on_progress)
         end = trajectory.state
         degraded = degraded_extent(start, end)
-        descriptors, score, notes = self.measure(microstructure, end)
+        descriptors, score, notes = self.measure(microstructure, start, end)
         conduction = self.conduct(microstructure, degraded)
         values = {
             "stability_score": score,
@@ -216,7 +225,7 @@ class _PaperChain:
         return trajectory.require_done()
 
     def measure(
-        self, microstructure: Microstructure, end: npt.NDArray[np.float64]
+        self, microstructure: Microstructure, start: npt.NDArray[np.float64], end: npt.NDArray[np.float64]
     ) -> tuple[dict[str, float], float, tuple[str, ...]]:
         """Grain size and voids of the microstructure, width of the interface at the end of the run, and S.
 
@@ -230,7 +239,7 @@ class _PaperChain:
         solid = microstructure.density > SOLID
         grains = mean_linear_intercept(microstructure.grain_ids[:-n_rows], spacing, is_solid=solid[:-n_rows])
         voids = void_fraction(microstructure.density, threshold=SOLID, n_cathode_rows=n_rows)
-        width = interface_width(end, spacing)
+        width = interface_width(end, spacing, fresh=start)
         descriptors = {
             "grain_size_nm": grains.mean_nm,
             "void_fraction": voids.fraction,
@@ -240,7 +249,7 @@ class _PaperChain:
             text
             for is_censored, text in (
                 (grains.is_censored, "no grain boundary was crossed: the grain size is that of the box, a lower bound"),
-                (width.is_censored, "the interface reaches through the box: its width is a lower bound"),
+                (width.is_censored, "degradation reaches through the box: the interface width is a lower bound"),
             )
             if is_censored
         )

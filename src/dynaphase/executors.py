@@ -10,18 +10,21 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
-from dynaphase.errors import ConfigError, unknown_choice
+from dynaphase.errors import ComputationError, ConfigError, unknown_choice
 
 __all__ = ["EXECUTORS", "ProcessWorkers", "SerialWorkers", "Workers", "make_workers", "run_all"]
 
 T = TypeVar("T")
 R = TypeVar("R")
+D = TypeVar("D")
 
 MAX_DEATHS: Final = 3
 """How often the same task may kill its worker before it is given up."""
@@ -114,7 +117,8 @@ def run_all(
     function: Callable[[T], R],
     tasks: Sequence[T],
     on_failure: Callable[[T, str], R],
-) -> Iterator[R]:
+    on_death: Callable[[T, str], D],
+) -> Iterator[R | D]:
     """Results of ``function(task)`` for every task, in the order in which they finish.
 
     Parameters
@@ -124,13 +128,20 @@ def run_all(
         Picklable, as are tasks and results.
     tasks : sequence
     on_failure : callable
-        ``(task, reason) → result`` for a call that raised, or that killed its worker `MAX_DEATHS` times.
+        ``(task, reason) → result`` for a call that raised.
+    on_death : callable
+        ``(task, reason) → result`` for a task whose worker died `MAX_DEATHS` times while it ran there alone: that says
+        something of the machine (memory, a job scheduler), not of the task.
+
+    Raises
+    ------
+    ComputationError
+        If workers die as soon as they start.
     """
     waiting = list(range(len(tasks)))
     running: dict[Future[R], int] = {}
-    executor = workers.start()
+    executor = _start(workers)
     try:
-        _require_answer(executor)
         while waiting or running:
             # Twice the workers: enough to keep them busy, little enough that a broken pool makes few suspects.
             while waiting and len(running) < 2 * workers.n_workers:
@@ -150,29 +161,56 @@ def run_all(
             if suspects:
                 workers.stop(executor)
                 for index in sorted([*suspects, *running.values()]):
-                    yield _run_alone(workers, function, tasks[index], on_failure)
+                    yield _run_alone(workers, function, tasks[index], on_failure, on_death)
                 running.clear()
-                executor = workers.start()
+                executor = _start(workers)
     finally:
         workers.stop(executor)
 
 
-def _require_answer(executor: Executor) -> None:
-    """One small task first: workers that cannot even start must not be taken for evaluations that fail."""
+def _start(workers: Workers) -> Executor:
+    """A fresh executor that has answered once: workers that cannot start must not look like failing tasks.
+
+    The answer also makes the pool launch all its workers now, while Ctrl-C is ignored: they inherit that, and an
+    interruption is the parent's business alone from their first moment.
+    """
+    executor = workers.start()
     try:
-        executor.submit(n_cores).result()
+        with _interruptions_ignored():
+            answer = executor.submit(n_cores)
+        answer.result()
     except BrokenProcessPool:
-        raise ConfigError(
-            "the worker processes die at once. In a script, put everything that runs a campaign under\n"
-            '    if __name__ == "__main__":\n'
-            "because each worker imports the script anew; or run with executor='serial'"
+        workers.stop(executor)
+        raise ComputationError(
+            "the worker processes die as soon as they start. In a script of your own, put what runs the campaign under "
+            "'if __name__ == \"__main__\":', because every worker imports the script anew. Otherwise something ends "
+            "them, perhaps for want of memory: use fewer workers. Everything finished is kept; run again."
         ) from None
+    return executor
 
 
-def _run_alone(workers: Workers, function: Callable[[T], R], task: T, on_failure: Callable[[T, str], R]) -> R:
+@contextmanager
+def _interruptions_ignored() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():  # only there can signals be handled
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _run_alone(
+    workers: Workers,
+    function: Callable[[T], R],
+    task: T,
+    on_failure: Callable[[T, str], R],
+    on_death: Callable[[T, str], D],
+) -> R | D:
     """After a worker died nobody knows which task killed it: each suspect gets a worker of its own."""
     for _ in range(MAX_DEATHS):
-        executor = workers.start()
+        executor = _start(workers)
         try:
             return executor.submit(function, task).result()
         except BrokenProcessPool:
@@ -181,7 +219,7 @@ def _run_alone(workers: Workers, function: Callable[[T], R], task: T, on_failure
             return on_failure(task, f"{type(error).__name__}: {error}")
         finally:
             workers.stop(executor)
-    return on_failure(task, f"the worker process died {MAX_DEATHS} times on this evaluation (out of memory?)")
+    return on_death(task, f"the worker process died {MAX_DEATHS} times on this evaluation; perhaps memory is short")
 
 
 class _ImmediateExecutor(Executor):
@@ -196,7 +234,6 @@ class _ImmediateExecutor(Executor):
 
 def _prepare_worker(parent: int) -> None:
     """In a fresh worker: leave Ctrl-C to the parent, use one thread, and do not outlive the parent."""
-    import threading
     import time
 
     from threadpoolctl import threadpool_limits

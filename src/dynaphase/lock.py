@@ -25,7 +25,7 @@ def only_runner(directory: Path) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(directory / LOCK_NAME, timeout=0)
+    lock = FileLock(directory / LOCK_NAME, timeout=1.0)  # somebody may just be looking (`is_being_run`)
     try:
         lock.acquire()
     except Timeout:

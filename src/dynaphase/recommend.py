@@ -25,6 +25,9 @@ N_PER_AXIS: Final = 61
 SEPARATION: Final = 0.06
 """Least distance of two recommended compositions, in units of the edges of the region."""
 
+SEEING: Final = 0.05
+"""Advantage of a simulated composition over a predicted one, in units of the spread of the predictions."""
+
 FloatArray = npt.NDArray[np.float64]
 
 
@@ -80,18 +83,20 @@ def recommend(learned: Learned, system: MaterialSystem, space: CompositionSpace,
 
     They are those nearest to having the best S and the best σ of the region at once: a composition's loss is the larger
     of its two distances to the best prediction, in units of the spread of the predictions over the region, and each
-    choice is at least `SEPARATION` away from those before it.
+    choice is at least `SEPARATION` away from those before it.  A composition that was simulated comes before one that
+    is predicted to be better by no more than `SEEING`.
     """
     pool, values = _predicted_pool(learned, system, space)
     X = space.to_unit(pool)
     loss = np.max((values.max(axis=0) - values) / np.maximum(values.std(axis=0), 1e-12), axis=1)
+    known = set(learned.training.compositions) - {system.reference}
+    loss -= SEEING * np.array([composition in known for composition in pool])
     chosen: list[int] = []
     for index in np.argsort(loss, kind="stable"):
         if len(chosen) == n:
             break
         if all(np.linalg.norm(X[index] - X[other]) >= SEPARATION for other in chosen):
             chosen.append(int(index))
-    chosen = _prefer_simulated(chosen, pool, X, learned, system.reference)
     best_s, best_sigma = (max(chosen, key=lambda index: values[index, column]) for column in (0, 1))
     reference = learned.surrogate.predict(space.to_unit([system.reference]))
     found = forecast(learned, system, space, [pool[index] for index in chosen])
@@ -103,20 +108,6 @@ def recommend(learned: Learned, system: MaterialSystem, space: CompositionSpace,
         for index, item in zip(chosen, found, strict=True)
     ]
     return sorted(answers, key=lambda item: -item.predictions[JUDGED[1]]["log10_mean"])
-
-
-def _prefer_simulated(
-    chosen: list[int], pool: list[Composition], X: FloatArray, learned: Learned, reference: Composition
-) -> list[int]:
-    """Replace a choice by a simulated neighbour that is as good as the same: seeing beats believing."""
-    simulated = set(learned.training.compositions) - {reference}
-    known = [index for index, composition in enumerate(pool) if composition in simulated]
-    preferred = [min(known, key=lambda other: np.linalg.norm(X[index] - X[other]), default=index) for index in chosen]
-    close = [
-        other if np.linalg.norm(X[index] - X[other]) < SEPARATION / 2 else index
-        for index, other in zip(chosen, preferred, strict=True)
-    ]
-    return list(dict.fromkeys(close))
 
 
 def predicted_front(

@@ -15,7 +15,7 @@ from dynaphase.composition import Composition
 
 __all__ = ["MODEL_VERSION", "Candidate", "Fields", "Record", "RecordStatus"]
 
-MODEL_VERSION: Final = "2026.1"
+MODEL_VERSION: Final = "2026.2"
 """Changes whenever the same candidate would give another record; part of every key."""
 
 

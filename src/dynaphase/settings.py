@@ -19,7 +19,7 @@ MODELS: Final = ("paper",)
 class Section(BaseModel):
     """Frozen options; an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True, allow_inf_nan=False)
 
 
 class PaperSettings(Section):
@@ -29,7 +29,7 @@ class PaperSettings(Section):
         "fast", description="exact: explicit Euler at time_step_s, as printed; fast: adaptive, same equations"
     )
     n: int = Field(128, ge=32, le=1024, description="cells along each side of the box")
-    length_nm: float = Field(100.0, gt=0, description="side of the box")
+    length_nm: float = Field(100.0, ge=20, le=1000, description="side of the box")
     duration_s: float = Field(1000.0, gt=0)
     time_step_s: float = Field(0.001, gt=0, description="time step of exact stepping")
     reaction: Literal["logistic", "linear", "langmuir", "bistable"] = Field(
@@ -49,6 +49,8 @@ def make_settings(model: str, options: Mapping[str, Any]) -> PaperSettings:
     """
     if model not in MODELS:
         raise unknown_choice("model", model, MODELS)
+    if not isinstance(options, Mapping):
+        raise ConfigError(f"options of a model are a mapping of name to value, not {options!r}")
     try:
         return PaperSettings.model_validate(options)
     except ValidationError as error:
@@ -70,6 +72,8 @@ def _explain_one(problem: Mapping[str, Any], root: type[BaseModel]) -> str:
         return f"unknown key '{name}'.{hint} Known here: {', '.join(known)}"
     if problem["type"] in ("model_type", "dict_type"):
         return f"'{name}' = {problem.get('input')!r} must be a section of its own: write [{name}] and its options below"
+    if not name:
+        return str(problem["msg"])
     return f"'{name}' = {problem.get('input')!r}: {problem['msg'].lower()}"
 
 

@@ -29,7 +29,7 @@ from dynaphase.records import MODEL_VERSION, Fields, Record
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["SCHEMA_VERSION", "Event", "Store", "as_dataset", "save_run"]
+__all__ = ["SCHEMA_VERSION", "Event", "Store", "as_dataset", "prepare_run", "save_run"]
 
 SCHEMA_VERSION: Final = 1
 
@@ -79,6 +79,8 @@ class Store:
     def __init__(self, directory: str | Path, *, is_read_only: bool = False) -> None:
         self.directory = Path(directory)
         if not self._database.is_file():
+            if (self.directory / "campaign.toml").is_file():
+                raise CampaignError(f"nothing has been run in {self.directory} yet: 'dynaphase run {self.directory}'")
             raise CampaignError(
                 f"{self.directory} is no campaign directory: it has no {self._database.name}. "
                 "Make one with 'dynaphase new DIR'."
@@ -93,12 +95,18 @@ class Store:
         database = path / "records.sqlite"
         if database.exists():
             raise CampaignError(f"{path} already holds a campaign; run it with 'dynaphase run {path}'")
+        if any((path / "fields").glob("*.zarr")):
+            raise CampaignError(
+                f"{path} holds fields of simulations, but {database.name} is missing: restore it from a copy, or start "
+                "again in another directory"
+            )
         with _disk_errors(path):
             (path / "fields").mkdir(parents=True, exist_ok=True)
             fresh = path / "records.sqlite.new"
             fresh.unlink(missing_ok=True)
             connection = sqlite3.connect(fresh)
             try:
+                # In one transaction: a disk that fills up leaves no half-made store.
                 connection.executescript(_SCHEMA)
                 connection.executemany(
                     "INSERT INTO meta VALUES (?, ?)",
@@ -118,7 +126,7 @@ class Store:
     @property
     def identity(self) -> dict[str, Any]:
         """What the campaign was created for."""
-        return dict(json.loads(self._meta()["identity"]))
+        return dict(_decoded(self._meta().get("identity"), self._database))
 
     def add(self, record: Record) -> None:
         """Keep a record (and its fields).  A record whose key is already there is dropped: first come, first kept."""
@@ -141,7 +149,10 @@ class Store:
     def records(self) -> dict[str, Record]:
         """All records by key, ordered by key: the order does not depend on who finished first."""
         rows = self._query("SELECT key, content FROM records ORDER BY key")
-        return {key: Record.from_json(json.loads(content)) for key, content in rows}
+        try:
+            return {key: Record.from_json(_decoded(content, self._database)) for key, content in rows}
+        except (KeyError, TypeError, ValueError) as error:
+            raise _damaged(self._database, f"a record cannot be read: {error!r}") from None
 
     def keys(self) -> set[str]:
         """Keys of all records."""
@@ -150,7 +161,7 @@ class Store:
     def events(self, kind: str | None = None) -> list[Event]:
         """All events in order, or those of one kind."""
         rows = self._query("SELECT number, kind, content, created FROM events ORDER BY number")
-        events = [Event(n, k, json.loads(content), created) for n, k, content, created in rows]
+        events = [Event(n, k, _decoded(content, self._database), created) for n, k, content, created in rows]
         return [event for event in events if kind is None or event.kind == kind]
 
     def has_fields(self, key: str) -> bool:
@@ -163,7 +174,10 @@ class Store:
 
         if not self.has_fields(key):
             raise CampaignError(f"{self.directory} holds no fields for the record {key}")
-        fields: xr.Dataset = xr.open_zarr(self._fields_path(key), consolidated=False).load()
+        try:
+            fields: xr.Dataset = xr.open_zarr(self._fields_path(key), consolidated=False).load()
+        except (OSError, KeyError, ValueError) as error:
+            raise _damaged(self._fields_path(key), str(error)) from None
         return fields
 
     def close(self) -> None:
@@ -239,8 +253,19 @@ class Store:
             )
 
 
-def save_run(directory: str | Path, record: Record) -> None:
-    """Keep one evaluation outside a campaign: ``record.json`` and ``fields.zarr`` (readable with xarray).
+def _decoded(text: str | None, file: Path) -> Any:
+    try:
+        return json.loads(text or "")
+    except json.JSONDecodeError as error:
+        raise _damaged(file, str(error)) from None
+
+
+def _damaged(file: Path, what: str) -> CampaignError:
+    return CampaignError(f"{file} is damaged ({what}); restore it from a copy, or start a new campaign")
+
+
+def prepare_run(directory: str | Path) -> None:
+    """Make sure that `save_run` will find a directory it can write to: before an hour of computing, not after it.
 
     Raises
     ------
@@ -250,8 +275,24 @@ def save_run(directory: str | Path, record: Record) -> None:
     path = Path(directory)
     if (path / "record.json").exists():
         raise CampaignError(f"{path} already holds a run; choose another directory")
-    with _disk_errors(path):
+    with _disk_errors(path, is_campaign=False):
         path.mkdir(parents=True, exist_ok=True)
+        probe = path / ".probe"
+        probe.write_text("", encoding="utf-8")
+        probe.unlink()
+
+
+def save_run(directory: str | Path, record: Record) -> None:
+    """Keep one evaluation outside a campaign: ``record.json`` and ``fields.zarr`` (readable with xarray).
+
+    Raises
+    ------
+    CampaignError
+        If the directory holds a run already, or cannot be written.
+    """
+    prepare_run(directory)
+    path = Path(directory)
+    with _disk_errors(path, is_campaign=False):
         if record.fields is not None:
             as_dataset(record.fields, record.formula).to_zarr(path / "fields.zarr", mode="w", consolidated=False)
         text = json.dumps(record.to_json(), indent=2, ensure_ascii=False)
@@ -281,12 +322,13 @@ def _compact(array: Any) -> Any:
 
 
 @contextmanager
-def _disk_errors(directory: Path) -> Iterator[None]:
+def _disk_errors(directory: Path, *, is_campaign: bool = True) -> Iterator[None]:
     """Turn what a full or read-only disk throws into one clear message."""
     try:
         yield
     except (OSError, sqlite3.Error) as error:
+        kept = "Everything finished so far is kept: free" if is_campaign else "Free"
+        again = ", then run it again" if is_campaign else ""
         raise CampaignError(
-            f"{directory} cannot be written ({error}). Everything finished so far is kept: free some space or make the "
-            f"directory writable, then run it again."
+            f"{directory} cannot be written ({error}). {kept} some space or make the directory writable{again}."
         ) from error

@@ -236,7 +236,7 @@ def test_a_draw_is_finite():
 
 @pytest.mark.parametrize("temperature", [0.0, -5.0, math.nan, math.inf])
 def test_a_temperature_is_kelvin(temperature):
-    with pytest.raises(InputError, match="kelvin"):
+    with pytest.raises(InputError, match="between 100 and 2000 K"):
         lagp.material(lagp.reference, temperature)
 
 

@@ -230,7 +230,7 @@ def test_failures_missing_fields_and_fallback_fits_are_named(copy: Path) -> None
 @pytest.mark.usefixtures("undrawn")
 def test_a_campaign_on_the_line_without_active_learning(run_tiny: Callable[..., Campaign]) -> None:
     campaign = run_tiny(
-        space={"sampler": "line"}, rounds={"batch": 3, "n_pool": 64, "n_confirm": 1}, stop={"r": 0.9999, "budget": 17}
+        space={"sampler": "line"}, rounds={"batch": 3, "n_pool": 64, "n_confirm": 1}, stop={"r": 0.9999, "budget": 18}
     )
     page = Page(write_report(campaign).read_text(encoding="utf-8"))
     assert "There was no round of active learning" in page.prose
@@ -240,7 +240,7 @@ def test_a_campaign_on_the_line_without_active_learning(run_tiny: Callable[..., 
 
 @pytest.mark.usefixtures("undrawn")
 def test_a_campaign_over_the_whole_triangle(run_tiny: Callable[..., Campaign]) -> None:
-    campaign = run_tiny(space={"sampler": "simplex"}, stop={"r": 0.9999, "budget": 17})
+    campaign = run_tiny(space={"sampler": "simplex"}, stop={"r": 0.9999, "budget": 20})
     page = Page(write_report(campaign).read_text(encoding="utf-8"))
     assert sum(text.startswith("Ternary map") for text in page.values("alt")) == 4
     assert "zoomed to the region" not in page.prose

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from dynaphase.composition import RESOLUTION, Amounts, Composition, CompositionLike, read_amounts
-from dynaphase.errors import CompositionError
+from dynaphase.errors import CompositionError, InputError
 from dynaphase.materials.base import Assemblage, Material, Reading
-from dynaphase.materials.conductivity import FIT_RANGE, arrhenius
+from dynaphase.materials.conductivity import FIT_RANGE
 from dynaphase.materials.lagp_parameters import make_parameters
 from dynaphase.materials.lagp_phases import (
     FILM_FORMERS,
@@ -38,6 +38,9 @@ NOTED_DIFFERENCE: Final = 1e-3
 
 VANISHING: Final = 2 / RESOLUTION
 """Share of the whole below which a coordinate at its limit is taken to be there."""
+
+TEMPERATURES_K: Final = (100.0, 2000.0)
+"""Range in which Arrhenius laws are evaluated (K); far beyond where they were measured already."""
 
 ON_LINE: Final = 5e-5
 """Lithium excess per formula unit below which a formula is written with (PO4)3."""
@@ -154,7 +157,11 @@ class LAGP:
         InputError
             If the temperature is not positive and finite, or the draw names what does not move by itself.
         """
-        arrhenius(0.0, temperature_K)  # refuses what is no temperature before anything else is computed
+        if not TEMPERATURES_K[0] <= temperature_K <= TEMPERATURES_K[1]:
+            raise InputError(
+                f"the temperature is {temperature_K} K; give one between {TEMPERATURES_K[0]:g} and "
+                f"{TEMPERATURES_K[1]:g} K, for example {ROOM_TEMPERATURE} for 25 °C"
+            )
         assemblage, sheet = make_parameters(composition, temperature_K, draw)
         return Material(
             system=self.name,

@@ -59,6 +59,11 @@ def write_report(campaign: Campaign, path: str | Path | None = None) -> Path:
         If nothing was simulated yet, or the file cannot be written.
     """
     target = campaign.directory / "report.html" if path is None else Path(path)
+    if not target.name or target.is_dir() or not target.parent.is_dir():
+        raise CampaignError(
+            f"the report {path} cannot be written: name a file in an existing folder, "
+            f"'dynaphase report {campaign.directory} -o FILE.html'"
+        )
     page = render(gather(campaign), datetime.now(UTC))
     unfinished = target.with_name(f".{target.name}.unfinished")
     try:
