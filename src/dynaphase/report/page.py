@@ -61,7 +61,7 @@ def write_report(campaign: Campaign, path: str | Path | None = None) -> Path:
     target = campaign.directory / "report.html" if path is None else Path(path)
     if not target.name or target.is_dir() or not target.parent.is_dir():
         raise CampaignError(
-            f"the report {path} cannot be written: name a file in an existing folder, "
+            f"the report {path} cannot be written there; name a file in an existing folder: "
             f"'dynaphase report {campaign.directory} -o FILE.html'"
         )
     page = render(gather(campaign), datetime.now(UTC))
