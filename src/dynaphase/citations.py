@@ -115,11 +115,6 @@ LIBRARIES: Final = {
         ("Hoyer, Stephan", "Hamman, Joe"),
         "xarray: N-D labeled Arrays and Datasets in Python", "Journal of Open Research Software", 2017, "5",
     ),
-    "scikit-image": Citation(
-        "scikit-image", "descriptors of the simulated fields", "10.7717/peerj.453", "article",
-        ("van der Walt, Stéfan", "Schönberger, Johannes L.", "Nunez-Iglesias, Juan", "others"),
-        "scikit-image: image processing in Python", "PeerJ", 2014, "2", "e453",
-    ),
     "statsmodels": Citation(
         "statsmodels", "regression with robust intervals", "10.25080/Majora-92bf1922-011", "inproceedings",
         ("Seabold, Skipper", "Perktold, Josef"),
