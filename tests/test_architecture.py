@@ -31,14 +31,21 @@ ORDER = (
     "phasefield.compiled",
     "phasefield.operators",
     "phasefield.loops",
+    "phasefield.free_energy",
+    "phasefield.field_loops",
     "phasefield.microstructure",
     "phasefield.elliptic",
     "phasefield.steppers",
+    "phasefield.spectral_loops",
+    "phasefield.spectral",
     "phasefield.simulate",
     "phasefield.models.paper",
+    "phasefield.models.allen_cahn",
+    "phasefield.models.cahn_hilliard",
     "phasefield.models.conduction",
     "phasefield.models",
     "phasefield",
+    "pfhub",
     "descriptors",
     "records",
     "evaluation",
@@ -61,7 +68,7 @@ ORDER = (
 )
 
 
-UNORDERED = ("report", "surrogate", "validation")
+UNORDERED = ("pfhub", "report", "surrogate", "validation")
 """Packages whose inner modules share one place; the test against cycles looks inside them too."""
 
 

@@ -47,6 +47,19 @@ def test_pasted_subscripts_are_read(capsys: pytest.CaptureFixture[str]) -> None:
     assert content["formula"] == LAGP
 
 
+def test_pfhub_prints_json_csv_or_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    content = run_json(capsys, "pfhub", "1a", "--n", "32", "--t-end", "5")
+    assert content["problem"] == "1a"
+    assert len(content["time"]) == len(content["free_energy"]) > 2
+    assert content["free_energy"][-1] < content["free_energy"][0] == pytest.approx(319.2, abs=0.5)
+    assert main(["pfhub", "1a", "--n", "32", "--t-end", "5"]) == 0
+    printed = capsys.readouterr().out
+    file = tmp_path / "1a.csv"
+    assert main(["pfhub", "1a", "--n", "32", "--t-end", "5", "-o", str(file)]) == 0
+    assert file.read_text(encoding="utf-8").split() == printed.split()
+    assert printed.startswith("time,free_energy")
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("dynaphase 0.")
@@ -154,6 +167,8 @@ def test_new_then_run_then_report(capsys: pytest.CaptureFixture[str], tmp_path: 
         (["simulate", LAGP, "--set", "stepping=exact"], "--stepping"),
         (["simulate", LAGP, "--set", "n=64\nseed=3"], "more than one line"),
         (["simulate", "Li1,5Al0.5Ge1.5"], "decimals with a point"),
+        (["pfhub", "9z"], "'9z' is not available; there is: 1a, 1b, 2a"),
+        (["pfhub", "1a", "--t-end", "-1"], "t_end"),
         (["simulat", LAGP], "simulat"),
         (["simulate"], "FORMULA"),
     ],

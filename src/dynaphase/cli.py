@@ -267,6 +267,35 @@ def material(
         print_material(found, notes, make_console())
 
 
+@app.command()
+def pfhub(
+    problem: Annotated[str, typer.Argument(metavar="PROBLEM", help="e.g. 1a; a wrong name lists what there is.")],
+    n: Annotated[int | None, typer.Option("--n", min=8, help="Cells along the edge.")] = None,
+    t_end: Annotated[float | None, typer.Option(help="End time.")] = None,
+    tolerance: Annotated[float | None, typer.Option(help="Relative tolerance of one time step.")] = None,
+    as_json: Json = False,
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE.csv", help="Write a CSV file.")] = None,
+) -> None:
+    """Solve a PFHub benchmark problem; prints its columns as CSV."""
+    from dynaphase.pfhub import run_problem
+    from dynaphase.store import save_table
+
+    with progress_bar(f"PFHub {problem}", is_shown=not as_json) as advance:
+        result = run_problem(problem, n=n, t_end=t_end, tolerance=tolerance, on_progress=advance)
+    if as_json:
+        totals = {"total_cpu_seconds": result.cpu_seconds, "total_wall_seconds": result.wall_seconds}
+        head = {"problem": result.problem, "settings": dict(result.settings), "checks": dict(result.checks)}
+        _print_json(head | totals | {name: column.tolist() for name, column in result.columns.items()})
+    elif output is not None:
+        save_table(output, result.rows())
+        typer.echo(f"{output}: {len(result.rows())} rows, {result.cpu_seconds:.1f} s CPU")
+    else:
+        rows = result.rows()
+        typer.echo(",".join(result.columns))
+        for row in rows:
+            typer.echo(",".join(f"{value!r}" for value in row.values()))
+
+
 # --- JSON ------------------------------------------------------------------------------------------------
 
 

@@ -14,10 +14,11 @@ and renamed before its record is inserted: a record that is there has its fields
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ from dynaphase.records import MODEL_VERSION, Fields, Record
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["SCHEMA_VERSION", "Event", "Store", "as_dataset", "prepare_run", "save_run"]
+__all__ = ["SCHEMA_VERSION", "Event", "Store", "as_dataset", "prepare_run", "save_run", "save_table"]
 
 SCHEMA_VERSION: Final = 1
 
@@ -297,6 +298,21 @@ def save_run(directory: str | Path, record: Record) -> None:
             as_dataset(record.fields, record.formula).to_zarr(path / "fields.zarr", mode="w", consolidated=False)
         text = json.dumps(record.to_json(), indent=2, ensure_ascii=False)
         (path / "record.json").write_text(text + "\n", encoding="utf-8")
+
+
+def save_table(file: str | Path, rows: Sequence[Mapping[str, float]]) -> None:
+    """Write rows of equal keys as CSV.
+
+    Raises
+    ------
+    CampaignError
+        If the file cannot be written.
+    """
+    path = Path(file)
+    with _disk_errors(path.parent, is_campaign=False), path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]) if rows else [])
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def as_dataset(fields: Fields, title: str = "") -> xr.Dataset:
