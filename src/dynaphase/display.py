@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from dynaphase.records import Record
 
 
+_STATUS_STYLES = {"measured": "green", "derived": "blue", "quoted": "yellow", "closure": "red"}
+
+
 def make_console() -> Console:
     """Where results go: standard output."""
     from rich.console import Console
@@ -55,21 +58,20 @@ def print_record(record: Record, console: Console) -> None:
 
 
 def print_material(found: Material, notes: Sequence[str], console: Console) -> None:
-    """Phases and parameters."""
-    from rich.table import Table
+    """Phases and parameters; what a parameter rests on stands below it."""
+    from rich.padding import Padding
 
-    phases = Table(title=f"{found.formula} at {found.temperature_K:g} K: phases")
-    phases.add_column("phase")
-    phases.add_column("volume fraction", justify="right")
+    console.print(f"[bold]{plain(found.formula)}[/] at {found.temperature_K:g} K")
+    console.print("\n[bold]phases[/] (volume fraction)")
     for phase, fraction in sorted(found.assemblage.volume_fractions.items(), key=lambda item: -item[1]):
-        phases.add_row(phase, f"{fraction:.4f}")
-    console.print(phases)
-    table = Table(title="parameters")
-    for column in ("name", "value", "unit", "spread", "status", "source"):
-        table.add_column(column, justify="right" if column == "value" else "left", overflow="fold")
+        console.print(f"  {phase:12} {fraction:8.4f}")
+    console.print("\n[bold]parameters[/]")
     for name, p in found.parameters.items():
-        table.add_row(name, f"{p.value:.4g}", p.unit, str(p.spread), p.status.value, plain(p.source))
-    console.print(table)
+        unit = "" if p.unit == "1" else f" {p.unit}"
+        value = f"{p.value:.4g}{unit}" + ("" if str(p.spread) == "exact" else f"  {p.spread}")
+        console.print(f"  {name:40} {value}  [{_STATUS_STYLES.get(p.status.value, 'default')}]{p.status.value}[/]")
+        console.print(Padding(f"[dim]{plain(p.source)}[/]", (0, 0, 0, 6)))
+    console.print()
     for note in notes:
         console.print(f"note: {plain(note)}")
 
