@@ -229,16 +229,12 @@ class Campaign:
             self._simulate(store, workers, plan, observer)
             state = _state(store)
             if len(state.assessments) <= plan.number:
-                learned = self._learn(state)
-                store.log("assessed", {"round": plan.number, **learned.assessment})
+                store.log("assessed", {"round": plan.number, **self._learn(state).assessment})
                 state = _state(store)
-            else:
-                learned = None
             observer.assessed(state.assessments[-1])
             n_planned = sum(len(p.candidates(self.config)) for p in state.plans)
             reason = stop_reason(self.config, [a["accuracy"] for a in state.assessments], n_planned)
-            learned = learned or self._learn(state)
-            following = self._following(state, learned, reason)
+            following = self._following(state, reason)
             if following is not None:
                 store.log("planned", following.to_json())
             elif reason is not None:
@@ -246,16 +242,16 @@ class Campaign:
                 observer.stopped(reason)
                 return reason
 
-    def _following(self, state: _State, learned: Learned, reason: StopReason | None) -> Plan | None:
+    def _following(self, state: _State, reason: StopReason | None) -> Plan | None:
         """The round after the last one: a batch, a confirmation of the recommendations, or none."""
         last = state.plans[-1]
         known = {composition for plan in state.plans for composition, _ in plan.asked}
         if reason is None:
-            chosen = choose_batch(learned, self.config, self.space, last.number + 1, known)
+            chosen = choose_batch(self._learn(state), self.config, self.space, last.number + 1, known)
             return next_plan(last.number + 1, chosen)
         if last.is_confirmation or self.config.rounds.n_confirm == 0:
             return None
-        best = recommend(learned, self.system, self.space, self.config.rounds.n_confirm)
+        best = recommend(self._learn(state), self.system, self.space, self.config.rounds.n_confirm)
         unseen = [item.composition for item in best if item.composition not in known]
         return next_plan(last.number + 1, unseen, Role.CONFIRMATION) if unseen else None
 
@@ -279,7 +275,11 @@ class Campaign:
         return Record(candidate, RecordStatus.FAILED, self.system.formula(candidate.composition), reason=reason)
 
     def _learn(self, state: _State) -> Learned:
-        return learn(state.plans, state.records, self.config, self.space)
+        """The surrogate of these records; fitting the same ones again would give the same."""
+        n_records = len(state.records)
+        if self._learned is None or self._learned[0] != n_records:
+            self._learned = (n_records, learn(state.plans, state.records, self.config, self.space))
+        return self._learned[1]
 
     # --- looking -----------------------------------------------------------------------------------------
 
@@ -338,8 +338,7 @@ class Campaign:
         roles = {
             candidate.key: (plan.number, role.value)
             for plan in state.plans
-            for composition, role in plan.asked
-            for candidate in Plan(plan.number, ((composition, role),)).candidates(self.config)
+            for candidate, role in plan.candidates_with_roles(self.config)
         }
         rows = []
         for key, record in state.records.items():
@@ -374,14 +373,11 @@ class Campaign:
         """
         with self._looking() as store:
             state = _state(store)
-        n_done = sum(record.is_done for record in state.records.values())
-        if self._learned is None or self._learned[0] != n_done:
-            if not state.plans:
-                raise CampaignError(
-                    f"{self.directory} has no simulations yet; run it with 'dynaphase run {self.directory}'"
-                )
-            self._learned = (n_done, self._learn(state))
-        return self._learned[1]
+        if not state.plans:
+            raise CampaignError(
+                f"{self.directory} has no simulations yet; run it with 'dynaphase run {self.directory}'"
+            )
+        return self._learn(state)
 
     def predict(self, sources: str | Sequence[CompositionLike]) -> list[Forecast]:
         """Predicted S and σ with intervals for any compositions of the system (one formula, or several)."""

@@ -150,7 +150,7 @@ class _PaperChain:
         end = trajectory.state
         degraded = degraded_extent(start, end)
         descriptors, score, notes = self.measure(microstructure, start, end)
-        conduction = self.conduct(microstructure, degraded)
+        conduction = self.conduct(material, microstructure, degraded)
         values = {
             "stability_score": score,
             **conduction,
@@ -255,7 +255,9 @@ class _PaperChain:
         )
         return descriptors, stability_score(grains.mean_nm, voids.fraction, width.width_nm), notes
 
-    def conduct(self, microstructure: Microstructure, degraded: npt.NDArray[np.float64]) -> dict[str, float]:
+    def conduct(
+        self, material: Material, microstructure: Microstructure, degraded: npt.NDArray[np.float64]
+    ) -> dict[str, float]:
         """Conductivities before and after degradation, through the electrolyte without the cathode layer."""
         from dynaphase.phasefield.models.conduction import (
             ceramic_conductivity,
@@ -266,8 +268,8 @@ class _PaperChain:
 
         spacing = microstructure.spacing_nm
         n_rows = ceil(CATHODE_LAYER_NM / spacing)
-        box_grains, T = self.material(298.15)["grain_size_nm"], self.settings.temperature_K
-        parameters = conduction_parameters(self.material(T), box_grains)
+        box_grains = material["grain_size_nm"]
+        parameters = conduction_parameters(material, box_grains)
         pristine = homogenize(
             local_conductivity(microstructure, parameters), spacing, n_cathode_rows=n_rows, with_error=True
         )
@@ -287,10 +289,11 @@ class _PaperChain:
             near=pristine.factor,
         )
         # Ceramics have little boundary for glass to hide on: the same grains and voids, more particles.
-        in_ceramic = self.microstructure(self.material(T), CERAMIC_GRAIN_SIZE_NM)
+        has_glass = material["film_fraction"] > 0
+        in_ceramic = self.microstructure(material, CERAMIC_GRAIN_SIZE_NM) if has_glass else microstructure
         ceramic = ceramic_conductivity(
             in_ceramic,
-            conduction_parameters(self.material(T), CERAMIC_GRAIN_SIZE_NM),
+            conduction_parameters(material, CERAMIC_GRAIN_SIZE_NM),
             CERAMIC_GRAIN_SIZE_NM,
             n_cathode_rows=n_rows,
         )

@@ -96,10 +96,6 @@ class Record:
         """Whether the evaluation succeeded."""
         return self.status is RecordStatus.DONE
 
-    def without_fields(self) -> Record:
-        """The same record without its arrays."""
-        return replace(self, fields=None)
-
     def to_json(self) -> dict[str, Any]:
         """Everything but the fields, as JSON types; `from_json` reads it back."""
         content = asdict(replace(self, fields=None, candidate=self.candidate))

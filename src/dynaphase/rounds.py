@@ -56,15 +56,19 @@ class Plan:
         return any(role is Role.CONFIRMATION for _, role in self.asked)
 
     def candidates(self, config: CampaignConfig) -> list[Candidate]:
-        """Every composition with each of its microstructure seeds.
+        """Every composition with each of its microstructure seeds; see `candidates_with_roles`."""
+        return [candidate for candidate, _ in self.candidates_with_roles(config)]
+
+    def candidates_with_roles(self, config: CampaignConfig) -> list[tuple[Candidate, Role]]:
+        """Every composition with each of its microstructure seeds, and why it is simulated.
 
         The seeds are the same for all compositions (common random numbers): differences between compositions are
         then not drowned in differences between microstructures, and replicates measure what is left.
         """
         settings = config.settings.model_dump()
         return [
-            Candidate(composition, seed, config.system, config.model, settings)
-            for composition, _ in self.asked
+            (Candidate(composition, seed, config.system, config.model, settings), role)
+            for composition, role in self.asked
             for seed in replicate_seeds(config)
         ]
 

@@ -119,10 +119,7 @@ def _table(
     space: CompositionSpace,
     roles: Collection[Role],
 ) -> Table:
-    asked = [(c, role) for plan in plans for c, role in plan.asked if role in roles]
-    keys = {
-        candidate.key for composition, role in asked for candidate in Plan(0, ((composition, role),)).candidates(config)
-    }
+    keys = {candidate.key for plan in plans for candidate, role in plan.candidates_with_roles(config) if role in roles}
     # Ordered by key, not by arrival: the fit must not depend on which worker was faster.
     rows = [record for key, record in sorted(records.items()) if key in keys and record.is_done]
     return Table(
