@@ -35,6 +35,8 @@ ORDER = (
     "phasefield.field_loops",
     "phasefield.microstructure",
     "phasefield.elliptic",
+    "phasefield.contract",
+    "phasefield.terms",
     "phasefield.steppers",
     "phasefield.spectral_loops",
     "phasefield.spectral",

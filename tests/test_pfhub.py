@@ -75,7 +75,7 @@ def test_energy_is_paired_with_its_derivative(setup, boundary) -> None:  # type:
     direction = random.standard_normal(state.shape)
     eps = 1e-5
     slope = (model.energy(state + eps * direction) - model.energy(state - eps * direction)) / (2 * eps)
-    expected = np.sum(model.potential(state) * direction) * model.grid.spacing_nm**2
+    expected = np.sum(model.variational_derivative(state) * direction) * model.grid.spacing_nm**2
     assert slope == pytest.approx(expected, rel=1e-7)
 
 

@@ -12,10 +12,11 @@ import pytest
 from dynaphase.errors import ConfigError
 from dynaphase.phasefield.free_energy import Polynomial
 from dynaphase.phasefield.grid import Boundary, Grid
-from dynaphase.phasefield.models.allen_cahn import AllenCahn, AllenCahnParameters, SourcedAllenCahn
+from dynaphase.phasefield.models.allen_cahn import AllenCahn, AllenCahnParameters
 from dynaphase.phasefield.operators import FloatArray
 from dynaphase.phasefield.simulate import simulate
 from dynaphase.phasefield.steppers import ExplicitEuler, RungeKuttaChebyshev
+from dynaphase.phasefield.terms import Source, add_terms
 
 PERIODIC, NO_FLUX = Boundary.PERIODIC, Boundary.NO_FLUX
 WELL = AllenCahnParameters(Polynomial.double_well(1.0, 0.0, 1.0), kappa=0.5, mobility=1.7)
@@ -157,7 +158,7 @@ def test_a_source_drives_the_field_in_time() -> None:
     def source(time: float) -> FloatArray:
         return 0.3 * math.cos(time) * wave - equation.reference_rhs(exact(time))
 
-    model = SourcedAllenCahn(equation, source)
+    model = add_terms(equation, Source(source))
     out = np.empty((n, 4))
     model.rhs(exact(0.0), out)
     np.testing.assert_allclose(out, 0.3 * wave, atol=1e-14)

@@ -104,7 +104,7 @@ def test_no_steps_leave_the_state() -> None:
 def test_the_potential_is_the_derivative_of_the_energy(case: str, boundaries: tuple[Boundary, ...]) -> None:
     model = make_model(CASES[case], boundaries)
     c = random_field(model.grid.shape)
-    expected = model.chemical_potential(c) * model.grid.spacing_nm**c.ndim
+    expected = model.variational_derivative(c) * model.grid.spacing_nm**c.ndim
     step = 1e-5
     measured = np.empty_like(c)
     for cell in np.ndindex(c.shape):

@@ -96,7 +96,7 @@ def test_energy_is_paired_with_its_derivative(grid: Grid) -> None:
     eps = 1e-5
     slope = (model.energy(state + eps * direction) - model.energy(state - eps * direction)) / (2 * eps)
     cell = grid.spacing_nm ** len(grid.shape)
-    assert slope == pytest.approx(np.sum(model.potential(state) * direction) * cell, rel=1e-8)
+    assert slope == pytest.approx(np.sum(model.variational_derivative(state) * direction) * cell, rel=1e-8)
 
 
 @pytest.mark.parametrize("grid", GRIDS, ids=str)
@@ -109,7 +109,7 @@ def test_split_of_the_rate_adds_up_conserves_and_dissipates(grid: Grid) -> None:
     np.testing.assert_allclose(split, rate, atol=1e-9 * np.abs(rate).max())
     assert abs(rate[0].mean()) < 1e-12 * np.abs(rate[0]).max()
     assert abs(rate[1].mean()) > 1e-3
-    assert np.sum(model.potential(state) * rate) < 0
+    assert np.sum(model.variational_derivative(state) * rate) < 0
 
 
 def test_spectral_radius_bounds_the_jacobian() -> None:

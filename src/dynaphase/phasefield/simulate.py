@@ -6,38 +6,18 @@ import time as clock
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
 
 import numpy as np
 
 from dynaphase.errors import ConfigError, SimulationError
-from dynaphase.phasefield.grid import Grid
+from dynaphase.phasefield.contract import PhaseFieldModel
 from dynaphase.phasefield.operators import FloatArray
-from dynaphase.phasefield.steppers import Integration, SteppableModel, Stepper, SteppingStatistics
+from dynaphase.phasefield.steppers import Integration, Stepper, SteppingStatistics
 
-__all__ = ["Observable", "PhaseFieldModel", "RunStatus", "Trajectory", "default_observables", "simulate"]
+__all__ = ["Observable", "RunStatus", "Trajectory", "default_observables", "simulate"]
 
 Observable = Callable[[FloatArray], float]
 """A number measured on a state; must not alter it."""
-
-
-class PhaseFieldModel(SteppableModel, Protocol):
-    """A model that can be run: what the stepper needs, and what the run reports and checks."""
-
-    @property
-    def grid(self) -> Grid:
-        """Where the fields live."""
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        """Names of the fields; with more than one, axis 0 of the state counts them in this order."""
-
-    @property
-    def bounds(self) -> tuple[float, float] | None:
-        """Values that no field leaves, or None."""
-
-    def energy(self, state: FloatArray) -> float:
-        """Energy of `state`."""
 
 
 class RunStatus(StrEnum):

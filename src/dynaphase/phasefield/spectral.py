@@ -20,9 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from dynaphase.errors import ConfigError, SimulationError
+from dynaphase.phasefield.contract import SteppableModel
 from dynaphase.phasefield.grid import Boundary, Grid
 from dynaphase.phasefield.operators import FloatArray
-from dynaphase.phasefield.steppers import SteppableModel, SteppingStatistics
+from dynaphase.phasefield.steppers import SteppingStatistics
 
 __all__ = [
     "BulkEnergy",
@@ -213,16 +214,25 @@ class GradientFlow:
         bulk = np.sum(self.bulk.density(fields))
         return float((bulk + np.sum(gradient)) * self.grid.spacing_nm ** len(self.grid.shape))
 
-    def potential(self, state: FloatArray) -> FloatArray:
-        """The driving force μᵢ = δF/δuᵢ = ∂f/∂uᵢ − κᵢ∇²uᵢ, shape of `state`."""
+    def variational_derivative(self, state: FloatArray) -> FloatArray:
+        """The driving forces μᵢ = δF/δuᵢ = ∂f/∂uᵢ − κᵢ∇²uᵢ, shape of `state`."""
         fields = self._stacked(state)
         gradient = self.basis.backward(self._stiffness * self.basis.forward(fields))
         return (self.bulk.derivative(fields) + gradient).reshape(state.shape)
 
     def rhs(self, state: FloatArray, out: FloatArray) -> None:
         """Write ∂u/∂t into `out`, for steppers that know no basis."""
-        driving = self.basis.forward(self._stacked(self.potential(state)))
-        out[...] = self.basis.backward(self._response * driving).reshape(state.shape)
+        out.fill(0.0)
+        self.add_response(state, self.variational_derivative(state), out)
+
+    def add_response(self, state: FloatArray, driving: FloatArray, out: FloatArray) -> None:
+        """Add Mᵢ∇²`driving` (conserved) or −Mᵢ`driving` to `out`: the answer to a further term of the free energy."""
+        answer = self._response * self.basis.forward(self._stacked(driving))
+        out += self.basis.backward(answer).reshape(state.shape)
+
+    def response_radius(self, state: FloatArray) -> float:
+        """The greatest of Mᵢ·max k² and Mᵢ."""
+        return float(np.max(np.abs(self._response)))
 
     def spectral_radius(self, state: FloatArray) -> float:
         """Bound max |Mᵢ(k² or 1)| · (curvature of f + κᵢk²) on the eigenvalues of the Jacobian."""

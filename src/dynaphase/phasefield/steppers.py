@@ -1,13 +1,8 @@
 """Time integrators: explicit Euler at a fixed step, and adaptive Runge–Kutta–Chebyshev of second order.
 
 A stepper is a frozen choice of method and tolerances; ``start`` binds it to a model and a state and returns an
-integration, the only object that changes.  A stepper knows nothing of physics: the model is anything with
-
-* ``rhs(state, out)``: write dC/dt into a preallocated array of the shape of `state`;
-* ``spectral_radius(state)``: an upper bound on the eigenvalue modulus of the Jacobian of ``rhs``;
-
-where the state is one C-contiguous float64 array.  A model whose equations contain the time also has
-``rhs_at(time, state, out)``; one with a fused Euler loop has ``euler_steps(state, dt, n_steps)``.
+integration, the only object that changes.  A stepper knows nothing of physics: the model is anything that meets
+:mod:`dynaphase.phasefield.contract`.
 """
 
 from __future__ import annotations
@@ -16,49 +11,21 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar, Final, NamedTuple, Protocol, runtime_checkable
+from typing import ClassVar, Final, NamedTuple, Protocol
 
 import numpy as np
 
 from dynaphase.errors import ConfigError, SimulationError
+from dynaphase.phasefield.contract import FusedEulerModel, SteppableModel, TimeDependentModel
 from dynaphase.phasefield.operators import FloatArray
 
 __all__ = [
     "ExplicitEuler",
-    "FusedEulerModel",
     "Integration",
     "RungeKuttaChebyshev",
-    "SteppableModel",
     "Stepper",
     "SteppingStatistics",
-    "TimeDependentModel",
 ]
-
-
-class SteppableModel(Protocol):
-    """What a stepper needs of a model."""
-
-    def rhs(self, state: FloatArray, out: FloatArray) -> None:
-        """Write the time derivative of `state` into `out`, every entry."""
-
-    def spectral_radius(self, state: FloatArray) -> float:
-        """Upper bound on |λ| of the Jacobian at `state`, in one over the unit of time."""
-
-
-@runtime_checkable
-class TimeDependentModel(Protocol):
-    """A model whose right-hand side contains the time."""
-
-    def rhs_at(self, time: float, state: FloatArray, out: FloatArray) -> None:
-        """Write the time derivative of `state` at `time` into `out`."""
-
-
-@runtime_checkable
-class FusedEulerModel(Protocol):
-    """A model that makes many explicit Euler steps in one compiled loop."""
-
-    def euler_steps(self, state: FloatArray, dt: float, n_steps: int) -> None:
-        """Advance `state` in place by `n_steps` steps of `dt`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,15 @@
 """Allen–Cahn equation: an order parameter that lowers its Ginzburg–Landau energy where it stands.
 
-    ∂η/∂t = −L δF/δη [+ S(x, t)],      δF/δη = f'(η) − κ ∇²η,      F = ∫ [ f(η) + (κ/2)|∇η|² ] dV
+    ∂η/∂t = −L δF/δη,      δF/δη = f'(η) − κ ∇²η,      F = ∫ [ f(η) + (κ/2)|∇η|² ] dV
 
 Expect walls between the minima of f that move by their curvature: without a driving force a large disc loses area
 at the rate 2π L κ, whatever its size (S.M. Allen, J.W. Cahn, Acta Metall. 27, 1085 (1979),
-doi:10.1016/0001-6160(79)90196-2).  Without the source S the energy never rises.
+doi:10.1016/0001-6160(79)90196-2).  The energy never rises.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -21,7 +20,7 @@ from dynaphase.phasefield.free_energy import GinzburgLandau, Polynomial
 from dynaphase.phasefield.grid import Grid
 from dynaphase.phasefield.operators import FloatArray
 
-__all__ = ["AllenCahn", "AllenCahnParameters", "SourcedAllenCahn"]
+__all__ = ["AllenCahn", "AllenCahnParameters"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +91,23 @@ class AllenCahn:
 
     def reference_rhs(self, eta: FloatArray) -> FloatArray:
         """∂η/∂t in plain numpy: the definition that the compiled loops are held to."""
-        return -self.parameters.mobility * self.functional.derivative(eta)
+        return -self.parameters.mobility * self.variational_derivative(eta)
 
     def energy(self, state: FloatArray) -> float:
         """F = Σ f(η) Δx^d + κ/2 Σ_faces (Δη/Δx)² Δx^d: what the right-hand side descends, exactly."""
         return self.functional.energy(state)
+
+    def variational_derivative(self, state: FloatArray) -> FloatArray:
+        """δF/δη = f'(η) − κ∇²η, the derivative of ``energy`` by each cell value over the cell volume."""
+        return self.functional.derivative(state)
+
+    def add_response(self, state: FloatArray, driving: FloatArray, out: FloatArray) -> None:
+        """Add −L·`driving` to `out`: the answer to a further term of the free energy."""
+        out -= self.parameters.mobility * driving
+
+    def response_radius(self, state: FloatArray) -> float:
+        """L."""
+        return self.parameters.mobility
 
     def spectral_radius(self, state: FloatArray) -> float:
         """Bound on |λ| of the Jacobian −L(f'' − κ∇²), derived here.
@@ -115,49 +126,3 @@ class AllenCahn:
         local = [-scale * a for a in slope] + [0.0] * (2 - len(slope))
         local[1] -= 2 * len(self.grid.shape) * face
         return tuple(local), face
-
-
-@dataclass(frozen=True, slots=True)
-class SourcedAllenCahn:
-    """The Allen–Cahn equation with a source S(x, t) that depends on place and time.
-
-    ``energy`` stays that of the equation without source, and may rise.
-
-    Parameters
-    ----------
-    equation : AllenCahn
-    source : callable
-        Time → S, an array of the shape of the grid; it is read, not kept.
-    """
-
-    equation: AllenCahn
-    source: Callable[[float], FloatArray]
-
-    fields: ClassVar[tuple[str, ...]] = AllenCahn.fields
-
-    @property
-    def grid(self) -> Grid:
-        """Where η lives."""
-        return self.equation.grid
-
-    @property
-    def bounds(self) -> tuple[float, float] | None:
-        """Those of the equation."""
-        return self.equation.bounds
-
-    def rhs(self, state: FloatArray, out: FloatArray) -> None:
-        """Write ∂η/∂t at t = 0 into `out`; steppers call ``rhs_at``."""
-        self.rhs_at(0.0, state, out)
-
-    def rhs_at(self, time: float, state: FloatArray, out: FloatArray) -> None:
-        """Write ∂η/∂t at `time` into `out`."""
-        self.equation.rhs(state, out)
-        out += self.source(time)
-
-    def energy(self, state: FloatArray) -> float:
-        """F of the equation without source."""
-        return self.equation.energy(state)
-
-    def spectral_radius(self, state: FloatArray) -> float:
-        """That of the equation: the source does not depend on η."""
-        return self.equation.spectral_radius(state)

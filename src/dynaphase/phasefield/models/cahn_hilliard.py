@@ -21,7 +21,7 @@ import numpy as np
 from dynaphase.errors import ConfigError
 from dynaphase.phasefield.free_energy import GinzburgLandau, Polynomial
 from dynaphase.phasefield.grid import Grid
-from dynaphase.phasefield.operators import FloatArray, neighbours
+from dynaphase.phasefield.operators import FloatArray, divergence_of_flux
 
 __all__ = ["CahnHilliard", "CahnHilliardParameters"]
 
@@ -94,17 +94,22 @@ class CahnHilliard:
 
     def reference_rhs(self, c: FloatArray) -> FloatArray:
         """∂c/∂t in plain numpy: the definition that the compiled loops are held to."""
-        mu, mobility = self.chemical_potential(c), self.mobility(c)
-        divergence = np.zeros_like(c)
-        for axis, boundary in enumerate(self.grid.boundaries):
-            sides = zip(neighbours(mu, axis, boundary), neighbours(mobility, axis, boundary), strict=True)
-            for next_mu, next_mobility in sides:
-                divergence += 0.5 * (mobility + next_mobility) * (next_mu - mu)
-        return divergence / self.grid.spacing_nm**2
+        rate = np.zeros_like(c)
+        self.add_response(c, self.variational_derivative(c), rate)
+        return rate
 
-    def chemical_potential(self, c: FloatArray) -> FloatArray:
+    def add_response(self, state: FloatArray, driving: FloatArray, out: FloatArray) -> None:
+        """Add ∇·(M(c)∇`driving`) to `out`: the answer to a further term of the free energy."""
+        out += divergence_of_flux(driving, self._mobility(state), self.grid)
+
+    def response_radius(self, state: FloatArray) -> float:
+        """(4d/Δx²) max M for d dimensions."""
+        fastest = max(abs(m) for m in self._mobility.extremes(float(np.min(state)), float(np.max(state))))
+        return 4.0 * len(self.grid.shape) / self.grid.spacing_nm**2 * fastest
+
+    def variational_derivative(self, state: FloatArray) -> FloatArray:
         """μ = f'(c) − κ∇²c, the derivative of ``energy`` by each cell value over the cell volume."""
-        return self.functional.derivative(c)
+        return self.functional.derivative(state)
 
     def mobility(self, c: FloatArray) -> FloatArray:
         """M(c) in every cell."""

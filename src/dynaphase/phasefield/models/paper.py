@@ -250,6 +250,10 @@ class PaperModel:
         """
         return self.parameters.gamma_J_per_m * gradient_energy(state, self.grid)
 
+    def variational_derivative(self, state: FloatArray) -> FloatArray:
+        """δE/δC = −γ∇²C (J/m³): the derivative of ``energy``, which drives the printed equation for constant D only."""
+        return -self.parameters.gamma_J_per_m * laplacian(state, self.grid)
+
     def spectral_radius(self, state: FloatArray) -> float:
         """Bound on |λ| of the Jacobian (1/s) by Gershgorin's circles.
 
