@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from dynaphase.errors import ConfigError
 from dynaphase.phasefield.grid import Boundary, Grid
 from dynaphase.phasefield.operators import FloatArray, gradient_energy, laplacian
 
-__all__ = ["GinzburgLandau", "Polynomial"]
+__all__ = ["BulkEnergy", "GinzburgLandau", "Polynomial"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,19 @@ class Polynomial:
         inside = [x.real for x in turning if low < x.real < high]  # a complex pair costs one idle candidate
         values = self(np.array([low, high, *inside]))
         return float(np.min(values)), float(np.max(values))
+
+
+class BulkEnergy(Protocol):
+    """The local part f(u₁, u₂, …) of a free energy of several fields, beside its derivative."""
+
+    def density(self, fields: FloatArray) -> FloatArray:
+        """The density f, shape of the grid, from the fields, (n_fields, *grid)."""
+
+    def derivative(self, fields: FloatArray) -> FloatArray:
+        """The derivatives ∂f/∂uᵢ, (n_fields, *grid)."""
+
+    def curvature(self, fields: FloatArray) -> float:
+        """Upper bound on the modulus of the eigenvalues of the matrix ∂²f/∂uᵢ∂uⱼ at these fields."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,21 +2,66 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from dynaphase.errors import ConfigError
 
-__all__ = ["Boundary", "Grid"]
+__all__ = ["Boundary", "Grid", "WallValue", "Walls", "walls_of"]
+
+WallValue = float | npt.NDArray[Any] | None
+"""What a field does at a wall: None, nothing crosses (n·∇u = 0); else the value on the face, one number or one for
+every cell of the wall, in the shape of the grid without the axis."""
 
 
 class Boundary(StrEnum):
-    """What holds on the two faces of one axis."""
+    """What holds on the two faces of one axis: the kinds that need no further number."""
 
     PERIODIC = "periodic"
     NO_FLUX = "no-flux"
     NO_FLUX_DIRICHLET = "no-flux | dirichlet"
-    """No flux on the low face, a fixed value on the high face: electrolyte between anode and cathode."""
+    """No flux on the low face, the value 0 on the high face: electrolyte between anode and cathode."""
+    DIRICHLET = "dirichlet"
+    """The value 0 on both faces."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Walls:
+    """What one field does at the two walls of one axis.
+
+    Parameters
+    ----------
+    low, high : float, array or None
+        At the face x = 0 and at x = L: a fixed value on the face (Dirichlet), or None for no flux.
+    """
+
+    low: WallValue = None
+    high: WallValue = None
+
+    def __post_init__(self) -> None:
+        for side, value in (("low", self.low), ("high", self.high)):
+            if value is not None and not np.all(np.isfinite(value)):
+                raise ConfigError(f"the value on the {side} wall must be finite, not {value}; None means no flux")
+
+
+def walls_of(boundary: Boundary | Walls) -> Walls | None:
+    """The walls at the ends of an axis; None where the axis is periodic."""
+    match boundary:
+        case Walls():
+            return boundary
+        case Boundary.PERIODIC:
+            return None
+        case Boundary.NO_FLUX:
+            return Walls()
+        case Boundary.NO_FLUX_DIRICHLET:
+            return Walls(None, 0.0)
+        case Boundary.DIRICHLET:
+            return Walls(0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +87,8 @@ class Grid:
             raise ConfigError(f"a grid of shape {self.shape} needs {len(self.shape)} boundaries, one per axis")
         if min(self.shape) < 4:
             raise ConfigError(f"a grid needs at least 4 cells along each axis, not {self.shape}")
-        if not self.spacing_nm > 0:
-            raise ConfigError(f"the cell size must be positive, not {self.spacing_nm} nm")
+        if not (self.spacing_nm > 0 and math.isfinite(self.spacing_nm)):
+            raise ConfigError(f"the cell size must be positive and finite, not {self.spacing_nm} nm")
 
     @classmethod
     def box(cls, n: int, length_nm: float = 100.0) -> Grid:
