@@ -14,6 +14,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
     [
         ("screen_the_line.py", ["32"], "Li1.9Al0.9Ge1.1(PO4)3"),
         ("own_campaign.py", ["DIRECTORY", "32"], "report: "),
+        ("own_mechanism.py", [], "t =   200   mean c = 0.48"),
     ],
 )
 def test_an_example_runs(name: str, arguments: list[str], shows: str, tmp_path: Path) -> None:
@@ -26,4 +27,4 @@ def test_an_example_runs(name: str, arguments: list[str], shows: str, tmp_path: 
 
 
 def test_every_example_is_run() -> None:
-    assert {path.name for path in EXAMPLES.glob("*.py")} == {"screen_the_line.py", "own_campaign.py"}
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {"screen_the_line.py", "own_campaign.py", "own_mechanism.py"}
