@@ -73,7 +73,7 @@ class FrontParameters:
                 raise ConfigError(f"{name} must be positive and finite, not {value}")
 
     @property
-    def b_per_V(self) -> float:  # noqa: N802
+    def b_per_V(self) -> float:
         """The symmetric Butler–Volmer factor b = F/(2RT) (1/V)."""
         return FARADAY / (2.0 * GAS_CONSTANT * self.temperature_K)
 
