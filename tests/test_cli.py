@@ -60,6 +60,65 @@ def test_pfhub_prints_json_csv_or_a_file(capsys: pytest.CaptureFixture[str], tmp
     assert printed.startswith("time,free_energy")
 
 
+def test_pfhub_writes_cut_planes_beside_the_curve(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "6a.csv"
+    content = run_json(capsys, "pfhub", "6a", "--n", "40", "--t-end", "0.5", "-o", str(file))
+    assert set(content["cuts"]) == {"x=50", "y=50"}
+    assert set(content["cuts"]["x=50"]) == {"y", "concentration", "potential"}
+    assert content["free_energy"][0] == pytest.approx(183.06, abs=0.05)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["6a.csv", "6a_x50.csv", "6a_y50.csv"]
+    assert (tmp_path / "6a_x50.csv").read_text(encoding="utf-8").startswith("y,concentration,potential\n0.0,")
+    rows = (tmp_path / "6a_y50.csv").read_text(encoding="utf-8").split()
+    assert rows[0] == "x,concentration,potential"
+    assert float(rows[1].split(",")[1]) == content["cuts"]["y=50"]["concentration"][0]
+    assert main(["pfhub", "6a", "--n", "40", "--t-end", "0.5", "-o", str(file)]) == 0
+    shown = capsys.readouterr().out
+    assert f"{tmp_path / '6a_x50.csv'}: 42 rows" in shown
+    assert f"{file}: {len(content['time'])} rows" in shown
+
+
+def test_an_interrupted_pfhub_run_goes_on(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dynaphase.phasefield.spectral import SpectralIntegration
+
+    command = ["pfhub", "1a", "--n", "32", "--t-end", "5", "-o"]
+    assert main([*command, str(tmp_path / "whole.csv")]) == 0
+    step, file = SpectralIntegration.step, tmp_path / "1a.csv"
+    kept = tmp_path / "1a.csv.checkpoint"
+
+    def interrupted(self: SpectralIntegration, until: float) -> None:
+        if self.statistics.n_steps == 12:
+            raise KeyboardInterrupt
+        step(self, until)
+
+    monkeypatch.setattr(SpectralIntegration, "step", interrupted)
+    assert main([*command, str(file)]) == 130
+    assert "run the same command again" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1a.csv.checkpoint", "whole.csv"]
+    monkeypatch.setattr(SpectralIntegration, "step", step)
+
+    assert main(["pfhub", "1a", "--n", "33", "--t-end", "5", "-o", str(file)]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "n = 32" in said
+    assert "n = 33" in said
+    assert "1a.csv.checkpoint" in said
+    assert "delete that file" in said
+    assert kept.is_file()
+
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[:1000])
+    assert main([*command, str(file)]) == 2
+    assert "delete that file" in " ".join(capsys.readouterr().err.split())
+    kept.write_bytes(whole)
+
+    assert main([*command, str(file)]) == 0
+    shown = capsys.readouterr()
+    assert f"Going on from {kept}" in shown.err
+    assert file.read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert not kept.exists()
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("dynaphase 0.")

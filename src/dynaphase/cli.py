@@ -8,7 +8,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -276,24 +278,59 @@ def pfhub(
     as_json: Json = False,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE.csv", help="Write a CSV file.")] = None,
 ) -> None:
-    """Solve a PFHub benchmark problem; prints its columns as CSV."""
+    """Solve a PFHub benchmark problem; prints its columns as CSV.
+
+    With -o, an interrupted run is kept in FILE.csv.checkpoint and the same command goes on from there.
+    """
     from dynaphase.pfhub import run_problem
     from dynaphase.store import save_table
 
-    with progress_bar(f"PFHub {problem}", is_shown=not as_json) as advance:
-        result = run_problem(problem, n=n, t_end=t_end, tolerance=tolerance, on_progress=advance)
+    with _kept_run(output) as kept, progress_bar(f"PFHub {problem}", is_shown=not as_json) as advance:
+        result = run_problem(problem, n=n, t_end=t_end, tolerance=tolerance, on_progress=advance, **kept)
+        written = []
+        if output is not None:
+            tables = {output: result.rows()}
+            for line in result.cuts:
+                cut = output.with_name(f"{output.stem}_{line.replace('=', '')}{output.suffix}")
+                tables[cut] = result.cut_rows(line)
+            for file, rows in tables.items():
+                save_table(file, rows)
+                written.append(f"{file}: {len(rows)} rows")
     if as_json:
         totals = {"total_cpu_seconds": result.cpu_seconds, "total_wall_seconds": result.wall_seconds}
         head = {"problem": result.problem, "settings": dict(result.settings), "checks": dict(result.checks)}
-        _print_json(head | totals | {name: column.tolist() for name, column in result.columns.items()})
+        columns = {name: column.tolist() for name, column in result.columns.items()}
+        cuts = {line: {name: c.tolist() for name, c in cut.items()} for line, cut in result.cuts.items()}
+        _print_json(head | totals | columns | ({"cuts": cuts} if cuts else {}))
     elif output is not None:
-        save_table(output, result.rows())
-        typer.echo(f"{output}: {len(result.rows())} rows, {result.cpu_seconds:.1f} s CPU")
+        written[0] += f", {result.cpu_seconds:.1f} s CPU"
+        typer.echo("\n".join(written))
     else:
         rows = result.rows()
         typer.echo(",".join(result.columns))
         for row in rows:
             typer.echo(",".join(f"{value!r}" for value in row.values()))
+
+
+@contextmanager
+def _kept_run(output: Path | None) -> Iterator[dict[str, Any]]:
+    """Arguments of ``run_problem`` that keep an unfinished run beside `output`; a finished one leaves nothing."""
+    from dynaphase.pfhub import ForeignCheckpointError
+    from dynaphase.store import load_checkpoint, save_checkpoint
+
+    if output is None:
+        yield {}
+        return
+    checkpoint = output.with_name(f"{output.name}.checkpoint")
+    before = None
+    if checkpoint.exists():
+        before = load_checkpoint(checkpoint)
+        typer.echo(f"Going on from {checkpoint}.", err=True)
+    try:
+        yield {"resume_from": before, "on_checkpoint": partial(save_checkpoint, checkpoint)}
+    except ForeignCheckpointError as error:
+        raise ConfigError(f"{checkpoint}: {error}; delete that file to start from the beginning") from None
+    checkpoint.unlink(missing_ok=True)
 
 
 # --- JSON ------------------------------------------------------------------------------------------------

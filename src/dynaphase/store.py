@@ -30,7 +30,17 @@ from dynaphase.records import MODEL_VERSION, Fields, Record
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["SCHEMA_VERSION", "Event", "Store", "as_dataset", "prepare_run", "save_run", "save_table"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "Event",
+    "Store",
+    "as_dataset",
+    "load_checkpoint",
+    "prepare_run",
+    "save_checkpoint",
+    "save_run",
+    "save_table",
+]
 
 SCHEMA_VERSION: Final = 1
 
@@ -313,6 +323,64 @@ def save_table(file: str | Path, rows: Sequence[Mapping[str, float]]) -> None:
         writer = csv.DictWriter(stream, list(rows[0]) if rows else [])
         writer.writeheader()
         writer.writerows(rows)
+
+
+def save_checkpoint(file: str | Path, content: Mapping[str, Any]) -> None:
+    """Keep arrays, numbers, texts and mappings of them as one file, in the place of an older one or not at all.
+
+    Raises
+    ------
+    CampaignError
+        If the file cannot be written.
+    """
+    import numpy as np
+
+    path = Path(file)
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    with _disk_errors(path.parent, is_campaign=False):
+        try:
+            with unfinished.open("wb") as stream:
+                np.savez(stream, **dict(_flat(content)))
+            unfinished.replace(path)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+
+
+def load_checkpoint(file: str | Path) -> dict[str, Any]:
+    """What `save_checkpoint` has kept; numbers and texts come back as arrays without axes.
+
+    Raises
+    ------
+    CampaignError
+        If the file is damaged.
+    """
+    import zipfile
+
+    import numpy as np
+
+    content: dict[str, Any] = {}
+    try:
+        with np.load(file, allow_pickle=False) as kept:
+            for name, array in kept.items():
+                *groups, last = name.split("/")
+                place = content
+                for group in groups:
+                    place = place.setdefault(group, {})
+                place[last] = array
+    except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+        raise CampaignError(
+            f"{file} is no checkpoint or damaged ({error}): delete that file to start from the beginning"
+        ) from None
+    return content
+
+
+def _flat(content: Mapping[str, Any], group: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in content.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{group}{name}/")
+        else:
+            yield f"{group}{name}", value
 
 
 def as_dataset(fields: Fields, title: str = "") -> xr.Dataset:

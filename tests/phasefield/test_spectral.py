@@ -7,10 +7,13 @@ import pytest
 
 from dynaphase.errors import ConfigError, SimulationError
 from dynaphase.phasefield.grid import Boundary, Grid
+from dynaphase.phasefield.models.gradient_flow import GradientFlow
 from dynaphase.phasefield.operators import FloatArray
 from dynaphase.phasefield.simulate import simulate
-from dynaphase.phasefield.spectral import GradientFlow, SemiImplicitSpectral, SpectralBasis
+from dynaphase.phasefield.spectral import SemiImplicitSpectral
+from dynaphase.phasefield.spectral_basis import SpectralBasis
 from dynaphase.phasefield.steppers import RungeKuttaChebyshev
+from dynaphase.phasefield.terms import ExtendedModel, Source, add_terms
 
 P, N, D = Boundary.PERIODIC, Boundary.NO_FLUX, Boundary.NO_FLUX_DIRICHLET
 GRIDS = [
@@ -105,7 +108,7 @@ def test_split_of_the_rate_adds_up_conserves_and_dissipates(grid: Grid) -> None:
     rate = np.empty_like(state)
     model.rhs(state, rate)
     basis = model.basis
-    split = basis.backward(model.linear * basis.forward(state) + model.nonlinear(state))
+    split = basis.backward(model.linear * basis.forward(state) + model.nonlinear(state, 0.0))
     np.testing.assert_allclose(split, rate, atol=1e-9 * np.abs(rate).max())
     assert abs(rate[0].mean()) < 1e-12 * np.abs(rate[0]).max()
     assert abs(rate[1].mean()) > 1e-3
@@ -196,6 +199,160 @@ def test_absolute_floor_lets_a_resting_field_be_stepped_far() -> None:
     run.advance(1e6)
     assert run.statistics.n_steps < 400
     assert np.abs(run.state).max() < 1e-5
+
+
+# --- terms added from outside -----------------------------------------------------------------------------------
+
+
+class Tilt:
+    """F₁ = ∫ (g·u + ½ s u²) dV of every field, with a fixed profile g."""
+
+    def __init__(self, profile: FloatArray, steepness: float, cell: float) -> None:
+        self.profile, self.steepness, self.cell = profile, steepness, cell
+
+    def energy(self, state: FloatArray) -> float:
+        return float(np.sum(self.profile * state + 0.5 * self.steepness * state**2)) * self.cell
+
+    def add_derivative(self, state: FloatArray, out: FloatArray) -> None:
+        out += self.profile + self.steepness * state
+
+    def curvature(self, state: FloatArray) -> float:
+        return abs(self.steepness)
+
+
+class Decay:
+    """The mechanism −rate·u, which insists on the shape in which a model shows its state."""
+
+    conserved = ()
+
+    def __init__(self, rate: float, shape: tuple[int, ...]) -> None:
+        self.rate, self.shape = rate, shape
+
+    def add_rate(self, time: float, state: FloatArray, out: FloatArray) -> None:
+        assert state.shape == out.shape == self.shape
+        out -= self.rate * state
+
+    def spectral_radius(self, state: FloatArray) -> float:
+        return self.rate
+
+
+def extended(grid: Grid, n_fields: int) -> ExtendedModel:
+    """A gradient flow with an energy term, a sink and a source that turns with time, added in two layers."""
+    wave = smooth(grid)[:n_fields].reshape(grid.shape if n_fields == 1 else (n_fields, *grid.shape))
+    model = pair(grid) if n_fields == 2 else GradientFlow(grid, ("c",), Quartic(), (0.2,), (0.7,), (True,), (1.5,))
+    inner = add_terms(model, Tilt(0.5 * wave, 0.3, grid.spacing_nm**2), Decay(0.2, wave.shape))
+    return add_terms(inner, Source(lambda time: 0.3 * np.sin(4 * time) * wave))
+
+
+@pytest.mark.parametrize("n_fields", [1, 2])
+def test_added_terms_follow_the_explicit_method(n_fields: int) -> None:
+    grid = Grid((16, 16), 0.5, (P, N))
+    model = extended(grid, n_fields)
+    state = smooth(grid)[0] if n_fields == 1 else smooth(grid)
+    exact = RungeKuttaChebyshev(rtol=1e-8, atol=1e-8).start(model, state)
+    exact.advance(2.0)
+    run = SemiImplicitSpectral(rtol=1e-6, atol=1e-6).start(model, state)
+    run.advance(2.0)
+    assert run.state.shape == state.shape
+    assert np.abs(run.state - exact.state).max() < 1e-4
+    bare = SemiImplicitSpectral(rtol=1e-6, atol=1e-6).start(model.model.model, state)
+    bare.advance(2.0)
+    assert np.abs(run.state - bare.state).max() > 0.05
+
+
+def test_order_holds_with_a_mechanism_that_depends_on_time() -> None:
+    grid = Grid((16, 16), 0.5, (P, N))
+    model, state = extended(grid, 2), smooth(grid)
+    reference = RungeKuttaChebyshev(rtol=1e-9, atol=1e-9).start(model, state)
+    reference.advance(1.0)
+    errors = []
+    for n_steps in (64, 128, 256):
+        run = SemiImplicitSpectral(rtol=1e12, atol=1e12, max_dt=1 / n_steps).start(model, state)
+        run.advance(1.0)
+        errors.append(np.abs(run.state - reference.state).max())
+    assert np.log2(errors[-2] / errors[-1]) == pytest.approx(SemiImplicitSpectral.order, abs=0.15)
+
+
+def test_energy_of_an_extended_flow_falls_and_mass_stays() -> None:
+    grid = Grid((16, 16), 0.5, (N, N))
+    flow = GradientFlow(grid, ("c",), Quartic(), (0.2,), (1.0,), (True,), (1.5,))
+    model = add_terms(flow, Tilt(smooth(grid)[0], 0.3, 0.25))
+    state = 0.1 + 0.1 * random_state(grid, 1)[0]
+    trajectory = simulate(model, state, SemiImplicitSpectral(rtol=1e-4, atol=1e-5), 5.0).require_done()
+    assert np.all(np.diff(trajectory.observations["energy"]) < 0)
+    assert trajectory.observations["mean_c"][-1] == pytest.approx(state.mean(), rel=1e-12)
+
+
+# --- unfinished runs --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stop_after", [0, 1, 2, 20])
+@pytest.mark.parametrize("boundaries", [(P, N), (N, N)])
+def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(
+    stop_after: int, boundaries: tuple[Boundary, ...]
+) -> None:
+    grid = Grid((16, 16), 0.5, boundaries)
+    model, state, method = pair(grid), smooth(grid), SemiImplicitSpectral(rtol=1e-4, atol=1e-5)
+    whole, first = method.start(model, state), method.start(model, state)
+    for _ in range(stop_after):
+        first.step(2.0)
+    kept = first.checkpoint()
+    assert all(isinstance(value, np.ndarray | int | float) for value in kept.values())
+    first.advance(2.0)  # what goes on after a checkpoint leaves it alone
+    second = method.resume(model, kept)
+    assert second.statistics.n_steps == stop_after
+    for run in (whole, second):
+        run.advance(2.0)
+    np.testing.assert_array_equal(second.state, whole.state)
+    np.testing.assert_array_equal(second.coefficients, whole.coefficients)
+    assert second.statistics == whole.statistics
+    assert whole.statistics.smallest_step <= 2.0 / whole.statistics.n_steps <= whole.statistics.largest_step
+
+
+def test_an_interruption_leaves_the_last_accepted_step() -> None:
+    """Also one in the middle of a step whose first attempt was refused: a source that jumps makes some."""
+    grid = Grid((16, 16), 0.5, (P, N))
+    method, state = SemiImplicitSpectral(rtol=1e-3, atol=1e-3), smooth(grid)
+    calls, stop_at = 0, -1
+
+    def jump(time: float) -> FloatArray:
+        nonlocal calls
+        calls += 1
+        if calls == stop_at:
+            raise KeyboardInterrupt
+        return (5.0 * state[::-1]) if time > 1.5 else np.zeros_like(state)
+
+    model = add_terms(pair(grid), Source(jump))
+    whole, refused = method.start(model, state), []
+    while whole.time < 3.0:
+        before = whole.statistics.n_rejected
+        whole.step(3.0)
+        if whole.statistics.n_rejected > before:
+            refused.append(calls)
+    assert refused, "no step was refused: this test needs one"
+    calls, stop_at = 0, refused[0]
+    run = method.start(model, state)
+    with pytest.raises(KeyboardInterrupt):
+        run.advance(3.0)
+    run = method.resume(model, run.checkpoint())
+    run.advance(3.0)
+    np.testing.assert_array_equal(run.state, whole.state)
+    assert run.statistics == whole.statistics
+
+
+def test_a_checkpoint_of_something_else_is_refused() -> None:
+    grid, other = Grid((8, 8), 0.5, (P, P)), Grid((8, 10), 0.5, (P, P))
+    model = GradientFlow(grid, ("c",), Quartic(), (0.2,), (1.0,), (True,), (1.5,))
+    kept = SemiImplicitSpectral().start(model, random_state(grid, 1)[0]).checkpoint()
+    stranger = GradientFlow(other, ("c",), Quartic(), (0.2,), (1.0,), (True,), (1.5,))
+    with pytest.raises(ConfigError, match="resume with the model"):
+        SemiImplicitSpectral().resume(stranger, kept)
+    del kept["slope"]
+    with pytest.raises(ConfigError, match="has no slope"):
+        SemiImplicitSpectral().resume(model, kept)
+
+
+# --- runs and refusals ------------------------------------------------------------------------------------------
 
 
 def test_simulate_runs_it_with_mass_kept_and_energy_falling() -> None:

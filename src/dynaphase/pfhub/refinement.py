@@ -8,8 +8,11 @@ from typing import Final
 
 import numpy as np
 
+from dynaphase.errors import Interrupted
+from dynaphase.pfhub.checkpoint import Checkpoint, ForeignCheckpointError, Keeper, require_same, settings_line
 from dynaphase.pfhub.manufactured import PARTS, ManufacturedError, measure_error
 from dynaphase.pfhub.result import PFHubResult
+from dynaphase.phasefield.steppers import SteppingStatistics
 
 __all__ = ["fitted_order", "run_refinement"]
 
@@ -38,6 +41,8 @@ def run_refinement(
     t_end: float | None = None,
     tolerance: float | None = None,
     on_progress: Callable[[float], None] | None = None,
+    resume_from: Checkpoint | None = None,
+    on_checkpoint: Callable[[Checkpoint], None] | None = None,
 ) -> PFHubResult:
     """Run part a, b or c; parameters, result and errors as in `dynaphase.pfhub.run_problem`.
 
@@ -51,12 +56,22 @@ def run_refinement(
         cells, dt = _SPATIAL[-1] if name == "7a" else _LEVELS[name][0]
         plan = ((cells if n is None else n, dt),)
     wall = clock.perf_counter()
-    runs: list[ManufacturedError] = []
+    settings = {"n": n, "t_end": t_end, "tolerance": tolerance}
+    line, keeper = settings_line(name, settings), Keeper(on_checkpoint)
+    runs = [] if resume_from is None else _finished(resume_from, line)
     work = np.cumsum([cells**2 / dt**0.5 for cells, dt in plan])
-    for (cells, dt), done in zip(plan, work / work[-1], strict=True):
-        runs.append(
-            measure_error(problem, cells, dt=None if tolerance is not None else dt, tolerance=tolerance, t_end=t_end)
-        )
+    for (cells, dt), done in list(zip(plan, work / work[-1], strict=True))[len(runs) :]:
+        try:
+            step = None if tolerance is not None else dt
+            runs.append(measure_error(problem, cells, dt=step, tolerance=tolerance, t_end=t_end))
+        except KeyboardInterrupt:
+            if not keeper.is_on:
+                raise
+            raise Interrupted(
+                f"problem {name} was stopped after {len(runs)} of {len(plan)} meshes, which are kept: run the same "
+                "command again to go on"
+            ) from None
+        keeper.keep({"settings": line, "runs": np.array([_row(run) for run in runs])})
         if on_progress is not None:
             on_progress(float(done))
     checks = {} if is_single or name != "7a" else _orders(runs)
@@ -70,9 +85,29 @@ def run_refinement(
         },
         cpu_seconds=sum(run.cpu_seconds for run in runs),
         wall_seconds=clock.perf_counter() - wall,
-        settings={"n": n, "t_end": t_end, "tolerance": tolerance},
+        settings=settings,
         checks=checks,
     )
+
+
+def _row(run: ManufacturedError) -> tuple[float, ...]:
+    done = run.statistics
+    return (
+        *(run.n, run.dt, run.l2_error, run.cpu_seconds, run.wall_seconds),
+        *(done.n_steps, done.n_rejected, done.n_rhs),
+    )
+
+
+def _finished(checkpoint: Checkpoint, line: str) -> list[ManufacturedError]:
+    """The meshes that an unfinished run has kept."""
+    require_same(checkpoint, line)
+    try:
+        return [
+            ManufacturedError(int(n), dt, error, cpu, wall, SteppingStatistics(*map(int, counts)))
+            for n, dt, error, cpu, wall, *counts in checkpoint["runs"].tolist()
+        ]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ForeignCheckpointError(f"this checkpoint is damaged ({error})") from None
 
 
 def _orders(runs: Sequence[ManufacturedError]) -> dict[str, float]:

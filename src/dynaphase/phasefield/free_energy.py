@@ -80,7 +80,7 @@ class BulkEnergy(Protocol):
         """The density f, shape of the grid, from the fields, (n_fields, *grid)."""
 
     def derivative(self, fields: FloatArray) -> FloatArray:
-        """The derivatives ∂f/∂uᵢ, (n_fields, *grid)."""
+        """The derivatives ∂f/∂uᵢ, (n_fields, *grid), in a new array."""
 
     def curvature(self, fields: FloatArray) -> float:
         """Upper bound on the modulus of the eigenvalues of the matrix ∂²f/∂uᵢ∂uⱼ at these fields."""
