@@ -104,10 +104,10 @@ def stencil_width(order: int) -> int:
 def beyond_wall(cells: FloatArray, value: WallValue, width: int) -> FloatArray:
     """The `width` ghosts beyond a wall, nearest first; `cells` are counted from the wall along axis 0."""
     if value is None:
-        return cells[:width]
+        return np.asarray(cells[:width])
     wall = np.broadcast_to(np.asarray(value, dtype=cells.dtype), cells.shape[1:])
     if width == 1:
-        return (2.0 * wall - cells[0])[None]
+        return np.asarray((2.0 * wall - cells[0])[None])
     known = np.stack([wall, *cells[:4]])
     weights = np.stack([_FIRST_GHOST, _SECOND_GHOST]).astype(cells.dtype)
     return np.asarray(np.tensordot(weights, known, axes=1))
