@@ -1,6 +1,6 @@
-"""Speed of the explicit Cahn–Hilliard and Allen–Cahn steps against the same stencil in C, numpy and py-pde.
+"""Speed of the explicit Cahn–Hilliard and Allen–Cahn steps against the same stencil in C, numpy and other programs.
 
-    python benchmarks/speed.py [--n 256] [--repeats 15] [--quick] [--json]
+    python benchmarks/speed.py [--n 256] [--repeats 15] [--quick] [--json] [--python-exponax PATH] …
 
 Times are CPU seconds of one thread.  Whatever is compared runs in turns within one process, and a ratio is the median
 of the ratios of the turns, with its quartiles: the machine may be as noisy as it likes.  The C twin is compiled here
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -20,8 +21,10 @@ import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import process_costs
 
 from dynaphase.phasefield.free_energy import Polynomial
 from dynaphase.phasefield.grid import Boundary, Grid
@@ -75,6 +78,9 @@ void allen_cahn(double *a, double *b, long n, long steps, double p0, double p1, 
 
 WELL = Polynomial.double_well(5.0, 0.3, 0.7)
 KAPPA, MOBILITY, SPACING = 2.0, 5.0, 0.8
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"}
+CHECKED = np.concatenate([np.geomspace(1.0, 20.0, 8), np.geomspace(25.0, 1000.0, 12)])
+"""Times of PFHub 1a at which the energy is compared."""
 Model = CahnHilliard | AllenCahn
 Action = Callable[[], object]
 
@@ -190,46 +196,43 @@ def reference_steps(model: Model, n_steps: int) -> Action:
     return run
 
 
-def pypde_steps(name: str, model: Model, n_steps: int) -> Action | None:
-    """Compiled right-hand sides of py-pde's own equations, its fastest way to them; the update itself is not charged.
-
-    Their wells lie at ±1 with unit coefficients: the same stencil and the same work per cell, other constants.
-    """
-    try:
-        import pde
-    except ImportError:
-        print("py-pde is not installed: left out", file=sys.stderr)
+def peer(script: str, python: str, *arguments: object) -> dict[str, Any] | None:
+    """What a script of ``benchmarks/peers`` prints when `python` runs it; None where that has not got the peer."""
+    path = Path(__file__).parent / "peers" / script
+    command = [python, str(path), *map(str, arguments)]
+    done = subprocess.run(command, env=os.environ | ONE_THREAD, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        reason = f"{python} has not got it" if done.returncode == 3 else done.stderr.strip().splitlines()[-1:]
+        print(f"{script} is left out: {reason}", file=sys.stderr)
         return None
-    pde.config["backend.numba.multithreading"] = "never"  # one thread, as everybody else here
-    n = model.grid.shape[0]
-    grid = pde.CartesianGrid([[0, n * SPACING]] * 2, n, periodic=True)
-    state = pde.ScalarField(grid, make_field((n, n)) - 0.5)
-    equation = pde.CahnHilliardPDE() if name == "cahn_hilliard" else pde.AllenCahnPDE()
-    rate = equation.make_pde_rhs(state, backend="numba")
-
-    def run() -> None:
-        for _ in range(n_steps):
-            rate(state.data, 0.0)
-
-    return run
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
-def against_peers(n: int, n_steps: int, repeats: int) -> dict[str, dict[str, dict[str, float]]]:
-    """Our time per cell update over that of each peer, by peer and model."""
+def other_programs(pythons: argparse.Namespace, n: int, repeats: int) -> dict[str, Any]:
+    """Peers in environments of their own."""
+    return {
+        "py-pde": peer("pypde_rate.py", pythons.python_pypde, n, repeats, 100),
+        "fipy": peer("fipy_step.py", pythons.python_fipy, n, repeats),
+        "exponax": {f"dt={dt}": peer("exponax_1a.py", pythons.python_exponax, n, dt) for dt in (1.0, 0.1)},
+    }
+
+
+def against_reference(n: int, n_steps: int, repeats: int) -> dict[str, dict[str, dict[str, float]]]:
+    """Our time per cell update over that of the numpy reference, by model."""
     results: dict[str, dict[str, dict[str, float]]] = {}
     for name, model in make_models((n, n)).items():
         slow = max(1, n_steps // 50)
-        n_steps_of = {"ours": n_steps, "numpy_reference": slow, "py-pde": max(1, n_steps // 4)}
-        peers = {
+        n_steps_of = {"ours": n_steps, "numpy_reference": slow}
+        peers: dict[str, Action] = {
             "ours": our_steps(model, make_field((n, n)), n_steps),
             "numpy_reference": reference_steps(model, n_steps_of["numpy_reference"]),
-            "py-pde": pypde_steps(name, model, n_steps_of["py-pde"]),
         }
-        seconds = in_turns({peer: action for peer, action in peers.items() if action is not None}, repeats)
-        per_step = {peer: values / n_steps_of[peer] for peer, values in seconds.items()}
+        seconds = in_turns(peers, repeats)
+        per_step = {who: values / n_steps_of[who] for who, values in seconds.items()}
         ours = per_step.pop("ours")
-        for peer, theirs in per_step.items():
-            results.setdefault(f"ratio_to_{peer}", {})[name] = quartiles(ours / theirs)
+        for who, theirs in per_step.items():
+            results.setdefault(f"ratio_to_{who}", {})[name] = quartiles(ours / theirs)
     return results
 
 
@@ -257,8 +260,8 @@ def memory_per_cell(shape: tuple[int, ...]) -> dict[str, float]:
     """Peak of the arrays that live during Euler steps in float64, the field itself included (bytes per cell)."""
     peaks: dict[str, float] = {}
     for name, model in make_models(shape).items():
-        model.euler_steps(make_field((8,) * len(shape)), 1e-3, 1)  # compiled before counting
         dt = stable_dt(model, make_field(shape))
+        make_models((8,) * len(shape))[name].euler_steps(make_field((8,) * len(shape)), dt, 1)  # compiled before
         tracemalloc.start()
         field = np.full(shape, 0.5)
         model.euler_steps(field, dt, 1)
@@ -267,7 +270,8 @@ def memory_per_cell(shape: tuple[int, ...]) -> dict[str, float]:
     return peaks
 
 
-def measure(n: int, repeats: int, quick: bool) -> dict[str, object]:
+def measure(n: int, repeats: int, quick: bool, pythons: argparse.Namespace) -> dict[str, object]:
+    few = max(3, repeats // 3)
     updates = 10_000_000 if quick else 40_000_000
     n_steps = max(2, updates // n**2 // 2 * 2)
     c = against_c(n, n_steps, repeats)
@@ -278,9 +282,14 @@ def measure(n: int, repeats: int, quick: bool) -> dict[str, object]:
         "n": n,
         "ratio_to_c": {name: row["ratio"]["median"] for name, row in c.items()},
         "against_c": c,
-        **against_peers(n, n_steps, max(3, repeats // 3)),
+        **against_reference(n, n_steps, max(3, repeats // 3)),
         "scaling": scaling(shapes, updates, max(3, repeats // 3)),
         "memory_bytes_per_cell": {"2-D": memory_per_cell((512, 512)), "3-D": memory_per_cell((96, 96, 96))},
+        "peak_memory_128_cubed_MiB": process_costs.peak_memory((128, 128, 128)),
+        "start_up": process_costs.start_up(1 if quick else 3),
+        "two_threads_over_one_after_the_other": process_costs.threads(n, n_steps, few),
+        "chebyshev_pfhub_1a": process_costs.chebyshev_1a(n, 2e-3, CHECKED, few),
+        "peers": other_programs(pythons, n, few),
     }
 
 
@@ -300,9 +309,11 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=256, help="cells along an edge of the compared square")
     parser.add_argument("--repeats", type=int, default=15, help="turns of the comparison with C")
     parser.add_argument("--quick", action="store_true", help="fewer updates, no large grids")
+    for name in ("pypde", "fipy", "exponax"):
+        parser.add_argument(f"--python-{name}", default=sys.executable, help=f"Python that has {name}")
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
     arguments = parser.parse_args()
-    result = measure(arguments.n, arguments.repeats, arguments.quick)
+    result = measure(arguments.n, arguments.repeats, arguments.quick, arguments)
     if arguments.json:
         print(json.dumps(result, indent=1))
     else:

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from dynaphase.errors import ConfigError
+from dynaphase.phasefield import field_loops
 from dynaphase.phasefield.free_energy import GinzburgLandau, Polynomial
 from dynaphase.phasefield.grid import Boundary, Grid
 from dynaphase.phasefield.models.cahn_hilliard import CahnHilliard, CahnHilliardParameters
 from dynaphase.phasefield.operators import FloatArray
+from dynaphase.phasefield.padding import make_geometry
 from dynaphase.phasefield.simulate import RunStatus, simulate
 from dynaphase.phasefield.steppers import ExplicitEuler, RungeKuttaChebyshev
 
@@ -79,6 +81,26 @@ def test_single_precision_follows_double(boundaries: tuple[Boundary, ...]) -> No
     model.euler_steps(c, 1e-4, 10)
     assert single.dtype == np.float32
     np.testing.assert_allclose(single, c, rtol=0, atol=3e-6)
+
+
+@pytest.mark.parametrize("planes", [1, 8, 9, 30])
+@pytest.mark.parametrize("shape", [(41, 12), (30, 60), (29, 5, 6)])
+@pytest.mark.parametrize("case", ["constant", "variable"])
+def test_chunks_of_planes_do_not_show(
+    case: str, shape: tuple[int, ...], planes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = CahnHilliard(Grid(shape, 0.8, (PERIODIC, NO_FLUX, PERIODIC)[-len(shape) :]), CASES[case])
+    plane = make_geometry(shape, (True,) * len(shape), np.dtype(float)).plane
+    monkeypatch.setattr(field_loops, "_CHUNK_CELLS", planes * plane)
+    assert field_loops.ConservedLoops(shape, (True,) * len(shape), np.dtype(float)).chunk == min(planes, shape[0])
+    c = random_field(shape)
+    expected = model.reference_rhs(c)
+    np.testing.assert_allclose(rate(model, c), expected, rtol=0, atol=1e-13 * np.max(np.abs(expected)))
+    stepped, reference = c.copy(), c
+    model.euler_steps(stepped, 1e-4, 3)
+    for _ in range(3):
+        reference = reference + 1e-4 * model.reference_rhs(reference)
+    np.testing.assert_allclose(stepped, reference, rtol=0, atol=1e-14)
 
 
 def test_the_smallest_grid_and_long_rows() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -97,3 +99,22 @@ def test_sums_are_not_reordered_and_nan_survives() -> None:
     values = np.random.default_rng(0).standard_normal(1001) * 10.0 ** np.arange(-500, 501).clip(-8, 8)
     assert plain_sum(values) == sum(values.tolist())
     assert np.isnan(plain_sum(np.array([1.0, np.nan])))
+
+
+@jit
+def iterate(x: float, n: int) -> float:
+    for _ in range(n):
+        x = 0.999 * x + 1.0  # each waits for the last: a nanosecond or more
+    return x
+
+
+def test_loops_run_without_the_lock_of_the_interpreter() -> None:
+    """The interpreter goes on while another thread is inside a compiled loop."""
+    iterate(0.0, 1)
+    working = threading.Thread(target=iterate, args=(0.0, 300_000_000))
+    working.start()
+    n_turns = 0
+    while working.is_alive():
+        time.sleep(0.001)
+        n_turns += 1
+    assert n_turns > 30

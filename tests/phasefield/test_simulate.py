@@ -70,6 +70,54 @@ def test_too_long_a_step_leaves_the_bounds_and_the_message_names_a_stable_one() 
     assert simulate(MODEL, STATE, ExplicitEuler(stable), 12 * stable).is_done
 
 
+def test_a_run_ends_where_it_is_steady() -> None:
+    """Decay at the rate k ends at the first observation with k·rms(C) below the limit, and with time in the rate."""
+
+    class Decay:
+        grid, fields, bounds = GRID, ("C",), None
+        energy = staticmethod(lambda state: 0.0)
+
+        def rhs(self, state: FloatArray, out: FloatArray) -> None:
+            np.multiply(state, -2.0, out=out)
+
+        def spectral_radius(self, state: FloatArray) -> float:
+            return 2.0
+
+    class Pushed(Decay):
+        def rhs_at(self, time: float, state: FloatArray, out: FloatArray) -> None:
+            out[...] = max(0.0, 3.5 - time)
+
+    seen: list[float] = []
+    half = np.full(GRID.shape, 0.5)
+    run = simulate(
+        Decay(),  # type: ignore[arg-type]
+        half,
+        RungeKuttaChebyshev(1e-6, 1e-8),
+        10.0,
+        n_observations=20,
+        progress=seen.append,
+        steady_rate=1e-3,
+    )
+    assert run.status is RunStatus.STEADY
+    assert run.is_done
+    assert run.require_done() is run
+    assert run.time == run.times[-1] == 3.5, "e^{−2t} < 1e-3 from t = 3.454 on"
+    assert "t = 3.5" in run.message
+    assert seen[-1] == 1.0
+    never = simulate(Decay(), half, ExplicitEuler(0.01), 3.0, n_observations=6, steady_rate=1e-3)  # type: ignore[arg-type]
+    assert never.status is RunStatus.DONE
+    pushed = simulate(Pushed(), half, ExplicitEuler(0.5), 10.0, n_observations=10, steady_rate=1e-9)  # type: ignore[arg-type]
+    assert pushed.time == 4.0
+    with pytest.raises(ConfigError, match="steady_rate"):
+        simulate(MODEL, STATE, ExplicitEuler(0.05), 1.0, steady_rate=0.0)
+
+
+def test_single_precision_runs() -> None:
+    run = simulate(MODEL, STATE.astype(np.float32), ExplicitEuler(0.05), 1.0, n_observations=2)
+    assert run.state.dtype == np.float32
+    assert run.observations["mean_C"][-1] == pytest.approx(run.state.mean(dtype=np.float64), rel=1e-12)
+
+
 def test_divergence_is_found_where_it_is() -> None:
     trajectory = simulate(MODEL, STATE, ExplicitEuler(20.0), 20.0 * 400, n_observations=1)
     assert trajectory.status is RunStatus.DIVERGED

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from dynaphase.errors import ConfigError, SimulationError
+from dynaphase.phasefield.chebyshev import FusedChebyshevModel, chebyshev_coefficients
+from dynaphase.phasefield.free_energy import Polynomial
+from dynaphase.phasefield.grid import Boundary, Grid
+from dynaphase.phasefield.models.allen_cahn import AllenCahn, AllenCahnParameters
+from dynaphase.phasefield.models.cahn_hilliard import CahnHilliard, CahnHilliardParameters
 from dynaphase.phasefield.operators import FloatArray
-from dynaphase.phasefield.steppers import (
-    ExplicitEuler,
-    RungeKuttaChebyshev,
-    Stepper,
-    _chebyshev_coefficients,
-)
+from dynaphase.phasefield.steppers import ExplicitEuler, RungeKuttaChebyshev, Stepper
 
 EASY = {"rtol": 1e12, "atol": 1e12}
 """Tolerances that are always met: every step has the length max_dt."""
@@ -99,7 +99,7 @@ def test_measured_order_is_the_declared_one(method: type, error: object) -> None
 @pytest.mark.parametrize("s", [2, 3, 5, 10, 50])
 def test_chebyshev_stability_polynomial(s: int) -> None:
     z = -np.linspace(0.0, 0.653 * (s**2 - 1), 400)
-    k = _chebyshev_coefficients(s)
+    k = chebyshev_coefficients(s)
     before, previous = np.ones_like(z), 1.0 + k.mu_tilde[1] * z
     for j in range(2, s + 1):
         stage = 1 - k.mu[j] - k.nu[j] + k.mu[j] * previous + k.nu[j] * before
@@ -109,6 +109,108 @@ def test_chebyshev_stability_polynomial(s: int) -> None:
     assert np.abs(previous[z < -2]).max(initial=0.0) < 0.97, "high frequencies must be damped"
     assert np.abs(previous - 1 - z - z**2 / 2)[np.abs(z) < 0.05].max() < 0.05**3
     assert k.c[s] == pytest.approx(1.0), "the last stage sits at the end of the step"
+
+
+WELL = Polynomial.double_well(5.0, 0.3, 0.7)
+MIXED = (Boundary.PERIODIC, Boundary.NO_FLUX, Boundary.PERIODIC)
+
+
+def make_models(shape: tuple[int, ...]) -> list[AllenCahn | CahnHilliard]:
+    grid = Grid(shape, 0.8, MIXED[: len(shape)])
+    varying = Polynomial((1.0, 6.0, -5.0))
+    return [
+        AllenCahn(grid, AllenCahnParameters(WELL, 2.0, 1.5)),
+        CahnHilliard(grid, CahnHilliardParameters(WELL, 2.0, 5.0)),
+        CahnHilliard(grid, CahnHilliardParameters(WELL, 2.0, varying)),
+    ]
+
+
+class Plain:
+    """A model stripped of everything but what a stepper must have."""
+
+    def __init__(self, model: AllenCahn | CahnHilliard) -> None:
+        self.rhs, self.spectral_radius = model.rhs, model.spectral_radius
+
+
+def noise(shape: tuple[int, ...], dtype: type = np.float64) -> FloatArray:
+    return np.random.default_rng(4).uniform(0.35, 0.65, shape).astype(dtype)
+
+
+@pytest.mark.parametrize("shape", [(20, 33), (9, 6, 7)])
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_stages_inside_the_stencil_loop_equal_those_outside(shape: tuple[int, ...], which: int) -> None:
+    model = make_models(shape)[which]
+    assert isinstance(model, FusedChebyshevModel)
+    ends = []
+    for stripped in (model, Plain(model)):
+        integration = RungeKuttaChebyshev(1e-4, 1e-5).start(stripped, noise(shape))
+        assert isinstance(stripped, Plain) is not isinstance(stripped, FusedChebyshevModel)
+        integration.advance(0.7)
+        integration.advance(2.0)
+        ends.append((integration.state.copy(), integration.statistics))
+    np.testing.assert_allclose(ends[0][0], ends[1][0], rtol=0, atol=1e-12)
+    assert ends[0][1].n_rhs == ends[1][1].n_rhs > 50
+    assert ends[0][1].stiffness == pytest.approx(ends[1][1].stiffness, rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("stepper", [ExplicitEuler(1e-3), RungeKuttaChebyshev(1e-3, 1e-4)])
+def test_the_precision_of_the_state_stays(stepper: Stepper, dtype: type) -> None:
+    for model in [*make_models((12, 10)), Plain(make_models((12, 10))[1]), Logistic()]:
+        start = noise((12, 10), dtype)
+        integration = stepper.start(model, start)
+        integration.advance(0.5)
+        assert integration.state.dtype == dtype
+        reference = stepper.start(model, start.astype(np.float64))
+        reference.advance(0.5)
+        np.testing.assert_allclose(integration.state, reference.state, rtol=0, atol=3e-5 if dtype is np.float32 else 0)
+
+
+def test_other_precisions_become_double() -> None:
+    assert ExplicitEuler(0.1).start(Logistic(), np.array([1, 0])).state.dtype == np.float64
+
+
+@pytest.mark.parametrize("stepper", [ExplicitEuler(1e-3), RungeKuttaChebyshev(1e-4, 1e-5)])
+def test_a_resumed_integration_equals_the_uninterrupted_one_to_the_last_bit(stepper: Stepper) -> None:
+    for model in [*make_models((12, 10)), Plain(make_models((12, 10))[1])]:
+        whole = stepper.start(model, noise((12, 10)))
+        for time in (0.3, 0.9):
+            whole.advance(time)
+        checkpoint = whole.checkpoint()
+        assert all(isinstance(value, np.ndarray | float | int) for value in checkpoint.values())
+        kept = {name: np.copy(value) for name, value in checkpoint.items()}
+        whole.advance(2.0)
+        for saved in (checkpoint, kept):
+            resumed = stepper.resume(model, saved)
+            assert resumed.time == 0.9
+            resumed.advance(2.0)
+            np.testing.assert_array_equal(resumed.state, whole.state)
+            assert resumed.statistics == whole.statistics
+
+
+def test_a_checkpoint_of_another_method_is_refused() -> None:
+    checkpoint = ExplicitEuler(0.1).start(Logistic(), np.array([0.5])).checkpoint()
+    with pytest.raises(ConfigError, match="RungeKuttaChebyshev"):
+        RungeKuttaChebyshev().resume(Logistic(), checkpoint)
+    with pytest.raises(ConfigError, match="no time, state"):
+        ExplicitEuler(0.1).resume(Logistic(), {})
+
+
+def test_statistics_tell_stiffness_and_steps() -> None:
+    integration = RungeKuttaChebyshev(max_dt=0.25, **EASY).start(Linear(-1.0, -30.0), np.array([1.0, 1.0]))
+    assert integration.statistics.smallest_step == integration.statistics.largest_step == 0.0
+    integration.advance(0.1)
+    integration.advance(1.1)
+    statistics = integration.statistics
+    assert statistics.stiffness == 30.0
+    assert statistics.smallest_step == 0.1
+    assert statistics.largest_step == pytest.approx(0.25)
+    euler = ExplicitEuler(0.3).start(Logistic(), np.array([0.5]))
+    euler.advance(0.3)
+    euler.advance(0.5)
+    assert euler.statistics.smallest_step == pytest.approx(0.2)
+    assert euler.statistics.largest_step == 0.3
+    assert euler.statistics.stiffness == 0.0
 
 
 def test_stiff_decay_takes_far_fewer_evaluations_than_euler() -> None:

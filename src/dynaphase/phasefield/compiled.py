@@ -31,7 +31,8 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 def jit(function: _Function) -> _Function:
     """Compile `function` with numba, without the Python interpreter, and keep the machine code on disk.
 
-    The code is compiled at the first call with arguments of new types.  Division by zero gives inf or NaN, as in
+    The code is compiled at the first call with arguments of new types, and runs without the lock of the interpreter:
+    threads that work on different arrays run side by side.  Division by zero gives inf or NaN, as in
     numpy.  Where the cache cannot be placed, read or written, the function is compiled in memory instead.
 
     Parameters
@@ -47,7 +48,7 @@ def jit(function: _Function) -> _Function:
     """
     from numba import njit
 
-    dispatcher = njit(fastmath=set(FASTMATH), error_model="numpy")(function)
+    dispatcher = njit(fastmath=set(FASTMATH), error_model="numpy", nogil=True)(function)
     if hasattr(dispatcher, "_cache"):  # absent when NUMBA_DISABLE_JIT is set: then it is the plain function
         try:
             dispatcher._cache = _ForgivingCache(function)

@@ -1,4 +1,4 @@
-"""Compiled loops of the reaction–diffusion model and of the Chebyshev stepper.
+"""Compiled loops of the reaction–diffusion model.
 
 Importing this module imports numba: do it inside the function that needs it.  Each loop has a readable twin in
 numpy (:mod:`~dynaphase.phasefield.operators`, :mod:`~dynaphase.phasefield.models.paper`) and a test that holds the
@@ -15,7 +15,7 @@ import numpy as np
 from dynaphase.phasefield.compiled import jit
 from dynaphase.phasefield.operators import FloatArray, GhostRules
 
-__all__ = ["chebyshev_stage", "reaction_diffusion_euler", "reaction_diffusion_rhs", "scaled_error"]
+__all__ = ["reaction_diffusion_euler", "reaction_diffusion_rhs"]
 
 Coefficients = tuple[float, float, float, float, float, float]
 """(α, β, r₀, r₁, r₂, K): diffusivity α − βC in units of Δx²/time, reaction C(r₀ + r₁C + r₂C²)[/(K + C)]."""
@@ -142,42 +142,3 @@ def reaction_diffusion_euler(
     for i in range(nx):
         for j in range(ny):
             state[i, j] = last[i + 1, j + 1]
-
-
-@jit
-def chebyshev_stage(
-    start: FloatArray,
-    start_rate: FloatArray,
-    previous: FloatArray,
-    previous_rate: FloatArray,
-    before: FloatArray,
-    mu: float,
-    nu: float,
-    mu_dt: float,
-    gamma_dt: float,
-) -> None:
-    """Y_j = (1 − μ − ν)Y₀ + μY_{j−1} + νY_{j−2} + μ̃ΔtF_{j−1} + γ̃ΔtF₀; flat arrays, Y_j replaces Y_{j−2} in `before`."""
-    rest = 1.0 - mu - nu
-    for i in range(start.size):
-        before[i] = (
-            rest * start[i] + mu * previous[i] + nu * before[i] + mu_dt * previous_rate[i] + gamma_dt * start_rate[i]
-        )
-
-
-@jit
-def scaled_error(
-    start: FloatArray,
-    start_rate: FloatArray,
-    end: FloatArray,
-    end_rate: FloatArray,
-    dt: float,
-    rtol: float,
-    atol: float,
-) -> float:
-    """Root mean square of [0.8(y₀ − y₁) + 0.4Δt(F₀ + F₁)]/(atol + rtol·max(|y₀|, |y₁|)); flat arrays."""
-    total = 0.0
-    for i in range(start.size):
-        estimate = 0.8 * (start[i] - end[i]) + 0.4 * dt * (start_rate[i] + end_rate[i])
-        scaled = estimate / (atol + rtol * max(abs(start[i]), abs(end[i])))
-        total += scaled * scaled
-    return float(np.sqrt(total / start.size))

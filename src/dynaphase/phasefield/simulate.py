@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time as clock
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 from dynaphase.errors import ConfigError, SimulationError
 from dynaphase.phasefield.contract import PhaseFieldModel
 from dynaphase.phasefield.operators import FloatArray
-from dynaphase.phasefield.steppers import Integration, Stepper, SteppingStatistics
+from dynaphase.phasefield.stepping import Integration, Stepper, SteppingStatistics, rate_of
 
 __all__ = ["Observable", "RunStatus", "Trajectory", "default_observables", "simulate"]
 
@@ -25,6 +26,8 @@ class RunStatus(StrEnum):
 
     DONE = "done"
     """The end time was reached."""
+    STEADY = "steady"
+    """The state stopped changing before the end time, by the rate that was asked for."""
     DIVERGED = "diverged"
     """A value became infinite or not a number."""
     OUT_OF_BOUNDS = "out-of-bounds"
@@ -41,7 +44,7 @@ class Trajectory:
 
     status: RunStatus
     message: str
-    """When, where and what to change; empty when done."""
+    """When, where and what to change; empty when done, the time and the rate when steady."""
     state: FloatArray
     """The state at the end: of ``DIVERGED`` and ``OUT_OF_BOUNDS`` the offending one, of ``STALLED`` the last
     accepted, of ``INTERRUPTED`` that of the last observation."""
@@ -57,8 +60,8 @@ class Trajectory:
 
     @property
     def is_done(self) -> bool:
-        """Whether the end time was reached."""
-        return self.status is RunStatus.DONE
+        """Whether the end time or a steady state was reached."""
+        return self.status in (RunStatus.DONE, RunStatus.STEADY)
 
     def require_done(self) -> Trajectory:
         """Return this trajectory, or raise `SimulationError` with its message when the run did not finish."""
@@ -71,10 +74,10 @@ def default_observables(model: PhaseFieldModel) -> dict[str, Observable]:
     """``energy`` and the mean of every field, ``mean_<field>``."""
     observables: dict[str, Observable] = {"energy": model.energy}
     if len(model.fields) == 1:
-        observables[f"mean_{model.fields[0]}"] = lambda state: float(np.mean(state))
+        observables[f"mean_{model.fields[0]}"] = lambda state: float(np.mean(state, dtype=np.float64))
     else:
         for index, name in enumerate(model.fields):
-            observables[f"mean_{name}"] = lambda state, i=index: float(np.mean(state[i]))  # type: ignore[misc]
+            observables[f"mean_{name}"] = lambda state, i=index: float(np.mean(state[i], dtype=np.float64))  # type: ignore[misc]
     return observables
 
 
@@ -87,6 +90,7 @@ def simulate(
     n_observations: int = 50,
     observables: Mapping[str, Observable] | None = None,
     progress: Callable[[float], None] | None = None,
+    steady_rate: float | None = None,
 ) -> Trajectory:
     """Integrate `model` from `state` at t = 0 to `t_end`.
 
@@ -108,6 +112,9 @@ def simulate(
         Default: `default_observables`.
     progress : callable, optional
         Called with the finished fraction in (0, 1] after every observation.
+    steady_rate : float, optional
+        End the run as ``STEADY`` at the first observation after the start where the root mean square of ∂u/∂t over
+        cells and fields is below this, in units of the state over the model's unit of time.
 
     Returns
     -------
@@ -117,15 +124,17 @@ def simulate(
     Raises
     ------
     ConfigError
-        For an end time, a number of observations or an initial state that cannot be used.
+        For an end time, a number of observations, a steady rate or an initial state that cannot be used.
     """
     if not 0 < t_end < np.inf:
         raise ConfigError(f"t_end must be positive and finite, not {t_end}")
     if n_observations < 1:
         raise ConfigError(f"n_observations must be at least 1, not {n_observations}")
+    if steady_rate is not None and not steady_rate > 0:
+        raise ConfigError(f"steady_rate must be positive, not {steady_rate}; leave it out to run to t_end")
     _require_usable(model, state, stepper.overshoot)
     watched = default_observables(model) if observables is None else observables
-    run = _Run(model, stepper, stepper.start(model, state), watched)
+    run = _Run(model, stepper, stepper.start(model, state), watched, steady_rate)
     started = clock.thread_time()
     try:
         status, message = run.advance_through(np.linspace(0.0, t_end, n_observations + 1), progress)
@@ -139,9 +148,15 @@ class _Run:
     """The state of one call of `simulate`."""
 
     def __init__(
-        self, model: PhaseFieldModel, stepper: Stepper, integration: Integration, watched: Mapping[str, Observable]
+        self,
+        model: PhaseFieldModel,
+        stepper: Stepper,
+        integration: Integration,
+        watched: Mapping[str, Observable],
+        steady_rate: float | None,
     ) -> None:
         self.model, self.stepper, self.integration, self.watched = model, stepper, integration, watched
+        self.steady_rate = steady_rate
         self.times: list[float] = []
         self.values: dict[str, list[float]] = {name: [] for name in watched}
         self.observe()
@@ -164,9 +179,19 @@ class _Run:
             if problem is not None:
                 return problem
             self.observe()
+            rate = self.rate() if self.steady_rate is not None else math.inf
+            is_steady = self.steady_rate is not None and rate < self.steady_rate
             if progress is not None:
-                progress(time / times[-1])
+                progress(1.0 if is_steady else time / times[-1])
+            if is_steady:
+                return RunStatus.STEADY, f"steady at t = {time:.6g}: the root mean square of the rate is {rate:.3g}"
         return RunStatus.DONE, ""
+
+    def rate(self) -> float:
+        """Root mean square of ∂u/∂t over cells and fields."""
+        slope = np.empty_like(self.last_state)
+        rate_of(self.model)(self.integration.time, self.last_state, slope)
+        return float(np.sqrt(np.mean(np.square(slope, dtype=np.float64))))
 
     def problem(self) -> tuple[RunStatus, str] | None:
         state, bounds = self.integration.state, self.model.bounds

@@ -10,8 +10,8 @@ doi:10.1016/0001-6160(79)90196-2).  The energy never rises.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -19,6 +19,11 @@ from dynaphase.errors import ConfigError
 from dynaphase.phasefield.free_energy import GinzburgLandau, Polynomial
 from dynaphase.phasefield.grid import Grid
 from dynaphase.phasefield.operators import FloatArray
+from dynaphase.phasefield.scratch import Scratch
+
+if TYPE_CHECKING:
+    from dynaphase.phasefield.chebyshev_work import PaddedWork
+    from dynaphase.phasefield.field_loops import RelaxationLoops
 
 __all__ = ["AllenCahn", "AllenCahnParameters"]
 
@@ -64,6 +69,7 @@ class AllenCahn:
     grid: Grid
     parameters: AllenCahnParameters
     bounds: tuple[float, float] | None = None
+    _scratch: Scratch = field(default_factory=Scratch, init=False, repr=False, compare=False)
 
     fields: ClassVar[tuple[str, ...]] = ("eta",)
 
@@ -77,17 +83,25 @@ class AllenCahn:
 
     def rhs(self, state: FloatArray, out: FloatArray) -> None:
         """Write ∂η/∂t of `state` into `out`."""
-        from dynaphase.phasefield.field_loops import allen_cahn_rhs
-
-        allen_cahn_rhs(state, out, self.functional.periodic, *self._coefficients(1.0))
+        self._loops(state.dtype).rhs(state, out, *self._coefficients(1.0))
 
     def euler_steps(self, state: FloatArray, dt: float, n_steps: int) -> None:
         """Advance `state` in place by `n_steps` explicit Euler steps of `dt`, in one compiled loop."""
-        from dynaphase.phasefield.field_loops import allen_cahn_euler
-
         local, face = self._coefficients(dt)
-        with_itself = (local[0], 1.0 + local[1], *local[2:])
-        allen_cahn_euler(state, n_steps, self.functional.periodic, with_itself, face)
+        self._loops(state.dtype).steps(state, n_steps, (local[0], 1.0 + local[1], *local[2:]), face)
+
+    def make_chebyshev_work(self, dtype: np.dtype[Any]) -> PaddedWork:
+        """Work space in which the stencil loops combine the stages of a Chebyshev step."""
+        from dynaphase.phasefield.chebyshev_work import PaddedWork
+        from dynaphase.phasefield.field_loops import RelaxationLoops
+
+        loops = RelaxationLoops(self.grid.shape, self.functional.periodic, dtype)
+        return PaddedWork(loops, loops.bind(*self._coefficients(1.0)), self._radius_between)
+
+    def _loops(self, dtype: np.dtype[Any]) -> RelaxationLoops:
+        from dynaphase.phasefield.field_loops import RelaxationLoops
+
+        return self._scratch.get(dtype, lambda: RelaxationLoops(self.grid.shape, self.functional.periodic, dtype))
 
     def reference_rhs(self, eta: FloatArray) -> FloatArray:
         """∂η/∂t in plain numpy: the definition that the compiled loops are held to."""
@@ -114,9 +128,12 @@ class AllenCahn:
 
         It is symmetric with eigenvalues in −L·[min f'', max f'' + 4dκ/Δx²] for d dimensions.
         """
-        if not math.isfinite(float(np.min(state)) + float(np.max(state))):
+        return self._radius_between(float(np.min(state)), float(np.max(state)))
+
+    def _radius_between(self, low: float, high: float) -> float:
+        if not math.isfinite(low + high):
             return math.inf
-        return self.parameters.mobility * max(abs(b) for b in self.functional.curvature(state))
+        return self.parameters.mobility * max(abs(b) for b in self.functional.curvature(np.array([low, high])))
 
     def _coefficients(self, dt: float) -> tuple[tuple[float, ...], float]:
         """What the compiled loops read: polynomial of the cell and weight of each neighbour, times `dt`."""

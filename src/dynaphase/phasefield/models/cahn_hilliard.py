@@ -13,8 +13,8 @@ over cells is kept to round-off, and the discrete energy obeys dF/dt = −Σ_fac
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -22,6 +22,11 @@ from dynaphase.errors import ConfigError
 from dynaphase.phasefield.free_energy import GinzburgLandau, Polynomial
 from dynaphase.phasefield.grid import Grid
 from dynaphase.phasefield.operators import FloatArray, divergence_of_flux
+from dynaphase.phasefield.scratch import Scratch
+
+if TYPE_CHECKING:
+    from dynaphase.phasefield.chebyshev_work import PaddedWork
+    from dynaphase.phasefield.field_loops import ConservedLoops
 
 __all__ = ["CahnHilliard", "CahnHilliardParameters"]
 
@@ -69,6 +74,7 @@ class CahnHilliard:
     grid: Grid
     parameters: CahnHilliardParameters
     bounds: tuple[float, float] | None = None
+    _scratch: Scratch = field(default_factory=Scratch, init=False, repr=False, compare=False)
 
     fields: ClassVar[tuple[str, ...]] = ("c",)
 
@@ -82,15 +88,24 @@ class CahnHilliard:
 
     def rhs(self, state: FloatArray, out: FloatArray) -> None:
         """Write ∂c/∂t of `state` into `out`."""
-        from dynaphase.phasefield.field_loops import cahn_hilliard_rhs
-
-        cahn_hilliard_rhs(state, out, self.functional.periodic, *self._coefficients(1.0))
+        self._loops(state.dtype).rhs(state, out, *self._coefficients(1.0))
 
     def euler_steps(self, state: FloatArray, dt: float, n_steps: int) -> None:
         """Advance `state` in place by `n_steps` explicit Euler steps of `dt`, in one compiled loop."""
-        from dynaphase.phasefield.field_loops import cahn_hilliard_euler
+        self._loops(state.dtype).steps(state, n_steps, *self._coefficients(dt))
 
-        cahn_hilliard_euler(state, n_steps, self.functional.periodic, *self._coefficients(dt))
+    def make_chebyshev_work(self, dtype: np.dtype[Any]) -> PaddedWork:
+        """Work space in which the stencil loops combine the stages of a Chebyshev step."""
+        from dynaphase.phasefield.chebyshev_work import PaddedWork
+        from dynaphase.phasefield.field_loops import ConservedLoops
+
+        loops = ConservedLoops(self.grid.shape, self.functional.periodic, dtype)
+        return PaddedWork(loops, loops.bind(*self._coefficients(1.0)), self._radius_between)
+
+    def _loops(self, dtype: np.dtype[Any]) -> ConservedLoops:
+        from dynaphase.phasefield.field_loops import ConservedLoops
+
+        return self._scratch.get(dtype, lambda: ConservedLoops(self.grid.shape, self.functional.periodic, dtype))
 
     def reference_rhs(self, c: FloatArray) -> FloatArray:
         """∂c/∂t in plain numpy: the definition that the compiled loops are held to."""
@@ -126,12 +141,14 @@ class CahnHilliard:
         |λ| ≤ ‖A‖‖B‖ ≤ (4d/Δx²) max M · max|eigenvalue of B|.  M'(c) adds a matrix whose row and column sums are at
         most (2d/Δx²) max|M'| · max|Δμ|, and |Δμ| ≤ span of f' + 4dκ/Δx² · span of c.
         """
-        low, high = float(np.min(state)), float(np.max(state))
+        return self._radius_between(float(np.min(state)), float(np.max(state)))
+
+    def _radius_between(self, low: float, high: float) -> float:
         if not math.isfinite(low + high):
             return math.inf
         laplacian = 4.0 * len(self.grid.shape) / self.grid.spacing_nm**2
         fastest = max(abs(m) for m in self._mobility.extremes(low, high))
-        radius = laplacian * fastest * max(abs(b) for b in self.functional.curvature(state))
+        radius = laplacian * fastest * max(abs(b) for b in self.functional.curvature(np.array([low, high])))
         if self._mobility.degree > 0:
             slope = max(abs(m) for m in self._mobility.derivative().extremes(low, high))
             least, greatest = self.parameters.free_energy.derivative().extremes(low, high)
