@@ -226,7 +226,7 @@ def test_new_then_run_then_report(capsys: pytest.CaptureFixture[str], tmp_path: 
         (["simulate", LAGP, "--set", "stepping=exact"], "--stepping"),
         (["simulate", LAGP, "--set", "n=64\nseed=3"], "more than one line"),
         (["simulate", "Li1,5Al0.5Ge1.5"], "decimals with a point"),
-        (["pfhub", "9z"], "'9z' is not available; there is: 1a, 1b, 2a"),
+        (["pfhub", "9z"], "'9z' is not available; there is: 1a, 1b, 1c, 2a"),
         (["pfhub", "1a", "--t-end", "-1"], "t_end"),
         (["simulat", LAGP], "simulat"),
         (["simulate"], "FORMULA"),

@@ -3,7 +3,7 @@
 =======  =====================================================  =================================
 problem  what it is                                             columns
 =======  =====================================================  =================================
-1a, 1b   spinodal decomposition, periodic and without flux      time, free_energy
+1a–1c    spinodal decomposition: periodic, without flux, in a T  time, free_energy
 2a, 2b   Ostwald ripening, periodic and without flux            time, free_energy
 6a       spinodal decomposition of charges, with Poisson        time, free_energy; two cuts
 7a–7c    manufactured solution of the Allen–Cahn equation       n, dt, l2_error, cpu_seconds
@@ -52,7 +52,7 @@ def run_problem(
     n : int, optional
         Cells along the edge (problem 7: along x, and only this mesh is run).
     t_end : float, optional
-        End time; by default 1000 (1a), 10⁵ (1b), 100 (2a, 2b), 400 (6a), 8 (problem 7), 200 (8a).
+        End time; by default 1000 (1a), 10⁵ (1b, 1c), 100 (2a, 2b), 400 (6a), 8 (problem 7), 200 (8a).
     tolerance : float, optional
         Relative tolerance of one step; the absolute floor is a thousandth of it.  Problem 7 uses constant steps unless
         it is given (then it is relative and absolute tolerance alike).

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from dynaphase.phasefield.contract import PhaseFieldModel
 from dynaphase.phasefield.models.gradient_flow import GradientFlow
@@ -12,8 +16,9 @@ from dynaphase.phasefield.spectral_basis import Coefficients
 
 __all__ = ["Case", "Cuts", "Measure", "energy_of"]
 
-Measure = Callable[[FloatArray, Coefficients], tuple[float, ...]]
-"""From a state and its coefficients: the energy that the flow lowers, then the numbers of the columns."""
+Measure = Callable[[FloatArray, Any], tuple[float, ...]]
+"""From a state and its coefficients (None where the stepper has none): the energy that the flow lowers, then the
+numbers of the columns."""
 
 Cuts = Mapping[str, Mapping[str, FloatArray]]
 """Columns along lines, by the equation of the line: ``"x=50"``."""
@@ -30,6 +35,8 @@ class Case:
     """Columns that are constant in this run."""
     is_conserved: bool = True
     """Whether the mean of field 0 stays."""
+    counted: npt.NDArray[np.bool_] | None = None
+    """Cells that belong to the domain, where it is not the whole grid."""
     cuts: Callable[[FloatArray], Cuts] | None = None
     """Profiles of the final state."""
 

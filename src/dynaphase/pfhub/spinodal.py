@@ -21,12 +21,25 @@ from dynaphase.phasefield.grid import Boundary, Grid
 from dynaphase.phasefield.models.gradient_flow import GradientFlow
 from dynaphase.phasefield.operators import FloatArray
 
-__all__ = ["EDGE", "DoubleWell", "cahn_hilliard", "centres", "concentration", "spinodal", "square"]
+__all__ = [
+    "EDGE",
+    "KAPPA",
+    "MOBILITY",
+    "DoubleWell",
+    "cahn_hilliard",
+    "centres",
+    "concentration",
+    "spinodal",
+    "square",
+    "waves",
+]
 
 EDGE: Final = 200.0
 """Edge of the square."""
 
-_BARRIER, _LOW, _HIGH, _KAPPA, _MOBILITY = 5.0, 0.3, 0.7, 2.0, 5.0
+_BARRIER, _LOW, _HIGH = 5.0, 0.3, 0.7
+KAPPA: Final = 2.0
+MOBILITY: Final = 5.0
 
 
 class DoubleWell:
@@ -69,13 +82,16 @@ def concentration(grid: Grid, amplitude: float, wave_number: float = 0.105) -> F
 
     It is not periodic: in the periodic square it jumps across the edge.
     """
-    x, y = centres(grid)
-    waves = (
+    return np.asarray(0.5 + amplitude * waves(*centres(grid), wave_number))
+
+
+def waves(x: FloatArray, y: FloatArray, wave_number: float = 0.105) -> FloatArray:
+    """The sum of cosines of which the start is made, at the points x, y."""
+    return np.asarray(
         np.cos(wave_number * x) * np.cos(0.11 * y)
         + (np.cos(0.13 * x) * np.cos(0.087 * y)) ** 2
         + np.cos(0.025 * x - 0.15 * y) * np.cos(0.07 * x - 0.02 * y)
     )
-    return np.asarray(0.5 + amplitude * waves)
 
 
 def centres(grid: Grid) -> tuple[FloatArray, FloatArray]:
@@ -94,8 +110,8 @@ def cahn_hilliard(grid: Grid) -> GradientFlow:
         grid=grid,
         fields=("c",),
         bulk=DoubleWell(),
-        kappa=(_KAPPA,),
-        mobility=(_MOBILITY,),
+        kappa=(KAPPA,),
+        mobility=(MOBILITY,),
         is_conserved=(True,),
         stabilisation=(1.2,),
     )

@@ -14,7 +14,7 @@ from dynaphase.errors import ConfigError, SimulationError
 from dynaphase.phasefield.contract import SteppableModel, TimeDependentModel
 from dynaphase.phasefield.operators import FloatArray
 from dynaphase.phasefield.stepping import (
-    Integration,
+    AdaptiveIntegration,
     SteppingStatistics,
     own_copy,
     require_entries,
@@ -148,11 +148,11 @@ class RungeKuttaChebyshev:
         """A few times what the tolerances let one step miss in the root mean square."""
         return 10.0 * (self.rtol + self.atol)
 
-    def start(self, model: SteppableModel, state: FloatArray, time: float = 0.0) -> Integration:
+    def start(self, model: SteppableModel, state: FloatArray, time: float = 0.0) -> AdaptiveIntegration:
         """Bind to `model`; evaluates the right-hand side once and compiles the stage loops."""
         return _ChebyshevIntegration(self, model, own_copy(state), time)
 
-    def resume(self, model: SteppableModel, checkpoint: Mapping[str, Any]) -> Integration:
+    def resume(self, model: SteppableModel, checkpoint: Mapping[str, Any]) -> AdaptiveIntegration:
         """Go on from a checkpoint of an integration by Runge–Kutta–Chebyshev."""
         require_entries(checkpoint, _ChebyshevIntegration.ENTRIES, "RungeKuttaChebyshev")
         state = own_copy(checkpoint["state"])
@@ -218,9 +218,14 @@ class _ChebyshevIntegration:
         self._last = None if math.isnan(last) else (last, float(checkpoint["last_error"]))
 
     def advance(self, until: float) -> None:
+        while self.time < until:
+            self.step(until)
+
+    def step(self, until: float) -> None:
         until = float(until)
         just_rejected = False
-        while self.time < until:
+        n_steps = self._n_steps
+        while self._n_steps == n_steps:
             dt, stages = self._next_step(until - self.time)
             if not dt > 1e-13 * max(abs(until), abs(self.time)):
                 raise SimulationError(

@@ -7,9 +7,17 @@ from __future__ import annotations
 
 from dynaphase.phasefield.chebyshev import RungeKuttaChebyshev
 from dynaphase.phasefield.euler import ExplicitEuler
-from dynaphase.phasefield.stepping import Integration, Stepper, SteppingStatistics
+from dynaphase.phasefield.stepping import (
+    AdaptiveIntegration,
+    AdaptiveStepper,
+    Integration,
+    Stepper,
+    SteppingStatistics,
+)
 
 __all__ = [
+    "AdaptiveIntegration",
+    "AdaptiveStepper",
     "ExplicitEuler",
     "Integration",
     "RungeKuttaChebyshev",

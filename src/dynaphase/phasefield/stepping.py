@@ -18,6 +18,8 @@ from dynaphase.phasefield.contract import SteppableModel, TimeDependentModel
 from dynaphase.phasefield.operators import FloatArray
 
 __all__ = [
+    "AdaptiveIntegration",
+    "AdaptiveStepper",
     "Integration",
     "Rate",
     "Stepper",
@@ -87,6 +89,23 @@ class Stepper(Protocol):
 
     def resume(self, model: SteppableModel, checkpoint: Mapping[str, Any]) -> Integration:
         """Go on where ``checkpoint`` was taken, with the same method and model: to the last bit as if without it."""
+
+
+class AdaptiveIntegration(Integration, Protocol):
+    """An integration that chooses its steps, and can be followed step by step."""
+
+    def step(self, until: float) -> None:
+        """Make one accepted step, not beyond `until` > ``time``; raises `SimulationError` as ``advance`` does."""
+
+
+class AdaptiveStepper(Stepper, Protocol):
+    """A stepper that chooses its steps."""
+
+    def start(self, model: SteppableModel, state: FloatArray, time: float = 0.0) -> AdaptiveIntegration:
+        """As of every stepper."""
+
+    def resume(self, model: SteppableModel, checkpoint: Mapping[str, Any]) -> AdaptiveIntegration:
+        """As of every stepper."""
 
 
 Rate = Callable[[float, FloatArray, FloatArray], None]
