@@ -20,6 +20,7 @@ from dynaphase.pfhub.refinement import fitted_order
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 WINDOWS = {
     "1": ((20, 500), (500, 1000), (1000, 1e5)),
@@ -120,7 +121,7 @@ def draw(result: PFHubResult, folder: Path | None, path: Path) -> None:
 
 def draw_evolution(axis: Axes, result: PFHubResult, folder: Path | None) -> None:
     for name, (time, energy) in published(folder, result.problem, "free_energy").items():
-        axis.plot(time, energy, linewidth=0.9, alpha=0.8, label=name)
+        axis.plot(time, energy, "o", markersize=3, alpha=0.7, label=name)
     if "radius" in result.columns:
         radii = result.columns["radius"]
         for radius in np.unique(radii):
@@ -133,9 +134,20 @@ def draw_evolution(axis: Axes, result: PFHubResult, folder: Path | None) -> None
         )
         first = {"1": 1.0, "2": 0.1}.get(result.problem[0], 0.1)
         axis.set(xlabel="t", ylabel="F", xscale="log", xlim=(first, result.columns["time"][-1]))
+        inside = result.columns["free_energy"][result.columns["time"] >= first]
         if result.problem[0] != "6":
-            axis.set(yscale="log")
+            axis.set(yscale="log", ylim=(0.9 * inside.min(), 1.1 * inside.max()))
+            plain_decades(axis.yaxis)
     axis.legend(frameon=False, fontsize=7)
+
+
+def plain_decades(axis: Axis) -> None:
+    """Ticks at 1, 2 and 5 of every decade, as plain numbers."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def draw_refinement(axis: Axes, result: PFHubResult, folder: Path | None) -> None:
@@ -144,6 +156,7 @@ def draw_refinement(axis: Axes, result: PFHubResult, folder: Path | None) -> Non
         axis.loglog([row["cpu_seconds"] for row in rows], [row["l2_error"] for row in rows], "ko-", label="DynaPhase")
         axis.loglog([1.35, 4.57], [0.0243, 0.0105], "s", color="#d9782d", label="sample rows of the problem page")
         axis.set(xlabel="CPU seconds", ylabel="L2 error")
+        plain_decades(axis.xaxis)
         axis.legend(frameon=False, fontsize=7)
         return
     for name, (step, error) in published(folder, "7a", "spatial").items():

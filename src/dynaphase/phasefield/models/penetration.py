@@ -192,6 +192,14 @@ class LithiumFront:
         """ξ, shape of the microstructure; a copy."""
         return self._xi[1:-1, 1:-1, 1:-1].reshape(self._shape).copy()
 
+    def capillary_overpotential(self) -> FloatArray:
+        """Γ V_Li K_c/F where the front is (V), 0 elsewhere; shape of the microstructure."""
+        from dynaphase.phasefield.penetration_loops import capillary_overpotential
+
+        cost = np.empty(self._deep)
+        capillary_overpotential(self._xi, self._capillarity, self._numbers, cost)
+        return cost.reshape(self._shape)
+
     def advance(self, span_s: float, potential_V: npt.ArrayLike, threshold_V: npt.ArrayLike) -> None:
         """Let the front move for `span_s` (s) under φ and η_c (V), numbers or fields, that stand still."""
         from dynaphase.phasefield.penetration_loops import advance_front
