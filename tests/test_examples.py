@@ -27,4 +27,8 @@ def test_an_example_runs(name: str, arguments: list[str], shows: str, tmp_path: 
 
 
 def test_every_example_is_run() -> None:
-    assert {path.name for path in EXAMPLES.glob("*.py")} == {"screen_the_line.py", "own_campaign.py", "own_mechanism.py"}
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {
+        "screen_the_line.py",
+        "own_campaign.py",
+        "own_mechanism.py",
+    }

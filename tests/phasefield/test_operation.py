@@ -14,6 +14,7 @@ from dynaphase.phasefield.models.penetration import FrontParameters
 from dynaphase.phasefield.operation import (
     Ceramic,
     Sweep,
+    connected_depth,
     critical_current_density,
     percolation_overpotential,
     rest,
@@ -105,15 +106,13 @@ def test_a_strong_ceramic_is_censored() -> None:
 
 def test_an_island_of_lithium_is_no_penetration() -> None:
     """Only lithium that hangs together with the anode counts, also across the periodic edge."""
-    from dynaphase.phasefield.operation import _connected_depth
-
     lithium = np.zeros((10, 8))
     lithium[:2] = 1.0
     lithium[6, 4] = 1.0
-    assert _connected_depth(lithium, 1.0) == pytest.approx(2.0)
+    assert connected_depth(lithium, 1.0) == pytest.approx(2.0)
     lithium[2:5, 0] = 1.0
     lithium[4:8, 7] = 1.0
-    assert _connected_depth(lithium, 1.0) == pytest.approx(8.0)
+    assert connected_depth(lithium, 1.0) == pytest.approx(8.0)
 
 
 def test_rest_gives_the_interphase_at_the_times_asked_for() -> None:

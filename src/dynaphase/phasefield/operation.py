@@ -33,10 +33,12 @@ __all__ = [
     "Ceramic",
     "Sweep",
     "SweepResult",
+    "connected_depth",
     "critical_current_density",
     "percolation_overpotential",
     "rest",
     "sharp_sweep",
+    "start_metal",
     "sweep",
 ]
 
@@ -192,7 +194,9 @@ def percolation_overpotential(ceramic: Ceramic, protocol: Sweep | None = None) -
     The least over all paths of the largest η_c + η_cap on the path; free of any rate.
     """
     protocol = protocol or Sweep()
-    levels = percolation_thresholds(ceramic.threshold_V() + ceramic.tip_overpotential_V, _metal(ceramic, protocol))
+    levels = percolation_thresholds(
+        ceramic.threshold_V() + ceramic.tip_overpotential_V, start_metal(ceramic, protocol.lithium_nm)
+    )
     return float(levels[_row_at(ceramic, protocol, _half_nm(ceramic, protocol))].min())
 
 
@@ -248,7 +252,7 @@ def sweep(
             chemistry.advance(time)
             threshold = ceramic.threshold_V(chemistry.extent)
         potentials.append(protocol.rate_V_per_s * time)
-        depths.append(_connected_depth(lithium, ceramic.spacing_nm) - protocol.lithium_nm)
+        depths.append(connected_depth(lithium, ceramic.spacing_nm) - protocol.lithium_nm)
         if on_progress is not None:
             done = max(depths[-1] / _half_nm(ceramic, protocol), potentials[-1] / protocol.limit_V)
             on_progress(min(done, 1.0))
@@ -273,7 +277,7 @@ def sharp_sweep(
     χ of a run at rest.  The sheath that grows around a filament on its way is left out.
     """
     protocol = protocol or Sweep()
-    source = _metal(ceramic, protocol)
+    source = start_metal(ceramic, protocol.lithium_nm)
     tip = ceramic.tip_overpotential_V
 
     def arrive(extent: FloatArray) -> FloatArray:
@@ -322,15 +326,15 @@ def _interpolated(snapshots: FloatArray, at: FloatArray) -> FloatArray:
     return np.asarray((1.0 - share) * before + share * after)
 
 
-def _metal(ceramic: Ceramic, protocol: Sweep) -> BoolArray:
+def start_metal(ceramic: Ceramic, lithium_nm: float) -> BoolArray:
     """Cells that are lithium at the start: those whose centre lies within it, one row at least."""
     x = (np.arange(ceramic.shape[0]) + 0.5) * ceramic.spacing_nm
-    is_metal = x < max(protocol.lithium_nm, ceramic.spacing_nm)
+    is_metal = x < max(lithium_nm, ceramic.spacing_nm)
     return np.broadcast_to(is_metal.reshape(-1, *(1,) * (len(ceramic.shape) - 1)), ceramic.shape).copy()
 
 
 def _chemistry(ceramic: Ceramic, interphase: InterphaseParameters, protocol: Sweep) -> Interphase:
-    metal = _metal(ceramic, protocol)
+    metal = start_metal(ceramic, protocol.lithium_nm)
     return Interphase(interphase, ceramic.density, ceramic.boundary, ceramic.spacing_nm, metal)
 
 
@@ -347,7 +351,7 @@ def _row_at(ceramic: Ceramic, protocol: Sweep, depth_nm: float) -> int:
     return min(int((protocol.lithium_nm + depth_nm) / ceramic.spacing_nm), ceramic.shape[0] - 1)
 
 
-def _connected_depth(lithium: FloatArray, spacing_nm: float) -> float:
+def connected_depth(lithium: FloatArray, spacing_nm: float) -> float:
     """Deepest point of ξ ≥ ½ that hangs together with the anode, from x = 0 (nm); between cells by interpolation."""
     from scipy import ndimage
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from dynaphase.phasefield.compiled import jit
 
-__all__ = ["advance_front", "capillary_overpotential", "front_rates"]
+__all__ = ["advance_front", "front_rates", "front_terms"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -129,19 +129,42 @@ def front_rates(
 
 
 @jit
-def capillary_overpotential(xi: FloatArray, capillarity: FloatArray, numbers: Numbers, out: FloatArray) -> None:
-    """Write Γ V_Li K_c/F of every cell of the band into `out` (V), 0 elsewhere; the ghosts of ξ are filled here."""
-    lam, spacing, _, _, least, greatest, _ = numbers
+def front_terms(
+    xi: FloatArray,
+    potential: FloatArray,
+    threshold: FloatArray,
+    capillarity: FloatArray,
+    numbers: Numbers,
+    barrier: FloatArray,
+    restoring: FloatArray,
+) -> None:
+    """Write η_c + η_cap (V) and the restoring term of ∂ξ/∂t (1/s) of every cell, 0 where nothing is driven.
+
+    The restoring rate L_r is that of the strongest drive under `potential`.
+    """
+    lam, spacing, b, kinetic, least, greatest, ratio = numbers
     eps = 2e-3 / lam * spacing
     _close(xi)
+    strongest = 0.0
     for i in range(1, xi.shape[0] - 1):
         for k in range(1, xi.shape[1] - 1):
             for j in range(1, xi.shape[2] - 1):
-                out[i - 1, k - 1, j - 1] = 0.0
-                if _in_band(xi, i, k, j):
-                    _, _, divergence = _shape_of(xi, i, k, j, eps)
-                    curvature = min(max(-divergence / spacing, least), greatest)
-                    out[i - 1, k - 1, j - 1] = capillarity[i - 1, k - 1, j - 1] * curvature
+                at = (i - 1, k - 1, j - 1)
+                barrier[at] = threshold[at]
+                restoring[at] = 0.0
+                if not _in_band(xi, i, k, j):
+                    continue
+                gradient, bend, divergence = _shape_of(xi, i, k, j, eps)
+                curvature = min(max(-divergence / spacing, least), greatest)
+                barrier[at] += capillarity[at] * curvature
+                margin = potential[at] - barrier[at]
+                if margin <= 0.0:
+                    continue
+                x = xi[i, k, j]
+                normal_bend = (bend - gradient * divergence) / (spacing * spacing)
+                restoring[at] = 2.0 * lam * lam * normal_bend - 2.0 * x * (1.0 - x) * (1.0 - 2.0 * x)
+                strongest = max(strongest, 2.0 * math.sinh(b * margin))
+    restoring *= ratio * kinetic * strongest
 
 
 @jit

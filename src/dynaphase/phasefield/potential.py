@@ -2,13 +2,16 @@ r"""The potential of lithium ions in a single-ion conductor that takes up curren
 
 .. math::
 
-   \nabla\cdot(\sigma\nabla\varphi) = a_s\, i_0\,[\,e_x\,2\sinh(b\varphi) + (1-e_x)\,2\sinh(b\,\Delta\eta)\,], \qquad
+   \nabla\cdot(\sigma\nabla\varphi) = e_x\,a_s\,i_0\,2\sinh(b\varphi)
+   + (1-e_x)\,\big[a_s\,i_0\,2\sinh(b\,\Delta\eta) + \tfrac{F}{V_\mathrm{Li}}R\big]_+ , \qquad
    a_s = \frac{\xi(1-\xi)}{\lambda}, \qquad \Delta\eta = [\varphi - \eta_c - \eta_{cap}]_+
 
 with σ∂φ/∂x = i (or φ = V) at the cathode, nothing through x = 0, periodic otherwise.  e_x marks the contact with the
 reservoir, where deposited lithium is pushed back and needs no path; elsewhere it is confined and plates only where it
-can open one.  a_s = ξ(1 − ξ)/λ makes the charge taken up in a cell F/V_Li times the lithium gained there, term by
-term; voids are no exception, where the conductivity of the void limits the supply.
+can open one.  The bracket is F/V_Li times the lithium gained in the cell, term by term:
+a_s i₀ = (F/V_Li) L_η 6ξ(1 − ξ), and R is what the front adds to restore its profile (`LithiumFront.terms`).  Without
+R a filament that is held back, with drive and R in balance, would take up charge and lay no lithium: forty times too
+much in the run that showed it.  Voids are no exception; there the conductivity of the void limits the supply.
 
 What to expect: far from the metal the potential is uniform at the scale of nanometres, R_ct = RT/(F i₀) per area
 carries the drop; with filaments the current shares itself between the contact and their flanks.
@@ -28,7 +31,9 @@ from dynaphase.phasefield.models.penetration import FrontParameters
 from dynaphase.phasefield.multigrid import EllipticProblem, Multigrid
 from dynaphase.phasefield.nonlinear import LocalSource, solve_nonlinear
 from dynaphase.phasefield.operators import FloatArray
-from dynaphase.units import NM
+from dynaphase.units import FARADAY, LITHIUM_MOLAR_VOLUME, NM
+
+BoolArray = npt.NDArray[np.bool_]
 
 __all__ = ["IonicPotential", "PotentialSolution", "contact_mask"]
 
@@ -85,6 +90,7 @@ class IonicPotential:
         self,
         lithium: FloatArray,
         barrier_V: npt.ArrayLike,
+        restoring_per_s: npt.ArrayLike,
         sigma_S_per_m: npt.ArrayLike,
         *,
         current_A_per_m2: float | None = None,
@@ -99,6 +105,8 @@ class IonicPotential:
             ξ.
         barrier_V : array_like
             η_c + η_cap of every cell (V).
+        restoring_per_s : array_like
+            R of every cell (1/s).
         sigma_S_per_m : array_like
             σ of every cell (S/m), the metal included.
         current_A_per_m2, cathode_V : float
@@ -119,19 +127,29 @@ class IonicPotential:
         surface = lithium * (1.0 - lithium) / (self.front.width_nm * NM) * self.front.exchange_current_A_per_m2
         barrier = np.broadcast_to(np.asarray(barrier_V, dtype=np.float64), lithium.shape)
         b, e = self.front.b_per_V, self.contact
+        held = np.asarray(restoring_per_s, dtype=np.float64) * (FARADAY / LITHIUM_MOLAR_VOLUME)
+
+        def confined(phi: FloatArray) -> tuple[FloatArray, BoolArray]:
+            """A/m³ that lay lithium in the ceramic, and where they grow with φ."""
+            inside = np.clip(b * (phi - barrier), 0.0, _CLIP)
+            gained = surface * 2.0 * np.sinh(inside) + held
+            return np.maximum(gained, 0.0), (gained > 0.0) & (inside > 0.0)
 
         def source(phi: FloatArray) -> tuple[FloatArray, FloatArray]:
             at_contact = np.clip(b * phi, -_CLIP, _CLIP)
+            gained, is_growing = confined(phi)
             inside = np.clip(b * (phi - barrier), 0.0, _CLIP)
-            value = surface * 2.0 * (e * np.sinh(at_contact) + (1.0 - e) * np.sinh(inside))
-            slope = e * np.cosh(at_contact) + (1.0 - e) * np.where(inside > 0.0, np.cosh(inside), 0.0)
+            value = e * surface * 2.0 * np.sinh(at_contact) + (1.0 - e) * gained
+            slope = e * np.cosh(at_contact) + (1.0 - e) * np.where(is_growing, np.cosh(inside), 0.0)
             return value, surface * 2.0 * b * slope
 
         feed = np.zeros(lithium.shape)
         start = self._last
         if current_A_per_m2 is not None:
             feed[-1] = -current_A_per_m2 / spacing
-            if start is None:
+            if current_A_per_m2 == 0.0:
+                start = np.zeros(lithium.shape)  # the solution: nothing to measure a residual against
+            elif start is None:
                 start = np.full(lithium.shape, self._uniform(source, current_A_per_m2, spacing))
         solution = solve_nonlinear(
             problem,
@@ -149,12 +167,11 @@ class IonicPotential:
             sigma = np.asarray(problem.sigma)[-1]
             applied = float(np.mean(2.0 * sigma * (cathode_V - phi[-1]))) / spacing
         per_area = spacing / float(np.prod(phi.shape[1:]))
-        drive = 2.0 * np.sinh(np.clip(b * (phi - barrier), 0.0, _CLIP))
         return PotentialSolution(
             phi,
             applied,
             taken_up=float(np.sum(source(phi)[0])) * per_area,
-            confined=float(np.sum(surface * drive)) * per_area,
+            confined=float(np.sum(confined(phi)[0])) * per_area,
             n_steps=solution.n_steps,
         )
 

@@ -5,8 +5,8 @@
 
 Expect what the parts do alone, driven by one energy: it falls, and every conserved field keeps its amount to
 round-off.  With constant mobility on periodic or no-flux axes
-:class:`~dynaphase.phasefield.models.gradient_flow.GradientFlow` is the faster choice; here mobilities may depend on every field
-and walls may hold values.
+:class:`~dynaphase.phasefield.models.gradient_flow.GradientFlow` is the faster choice; here mobilities may depend on
+every field and walls may hold values.
 """
 
 from __future__ import annotations

@@ -192,13 +192,25 @@ class LithiumFront:
         """ξ, shape of the microstructure; a copy."""
         return self._xi[1:-1, 1:-1, 1:-1].reshape(self._shape).copy()
 
-    def capillary_overpotential(self) -> FloatArray:
-        """Γ V_Li K_c/F where the front is (V), 0 elsewhere; shape of the microstructure."""
-        from dynaphase.phasefield.penetration_loops import capillary_overpotential
+    def terms(self, potential_V: npt.ArrayLike, threshold_V: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """η_c + η_cap (V) and the restoring term of ∂ξ/∂t (1/s) under a potential; shape of the microstructure.
 
-        cost = np.empty(self._deep)
-        capillary_overpotential(self._xi, self._capillarity, self._numbers, cost)
-        return cost.reshape(self._shape)
+        What the front gains is [L_η 6ξ(1 − ξ) 2 sinh(bΔη) + restoring]₊ where Δη > 0: a solver of the potential that
+        takes up the charge of just that obeys Faraday's law also where a filament is held back.
+        """
+        from dynaphase.phasefield.penetration_loops import front_terms
+
+        barrier, restoring = np.empty(self._deep), np.empty(self._deep)
+        front_terms(
+            self._xi,
+            self._spread(potential_V),
+            self._spread(threshold_V),
+            self._capillarity,
+            self._numbers,
+            barrier,
+            restoring,
+        )
+        return barrier.reshape(self._shape), restoring.reshape(self._shape)
 
     def advance(self, span_s: float, potential_V: npt.ArrayLike, threshold_V: npt.ArrayLike) -> None:
         """Let the front move for `span_s` (s) under φ and η_c (V), numbers or fields, that stand still."""
