@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from dynaphase.descriptors import mean_linear_intercept
 from dynaphase.errors import InputError
-from dynaphase.phasefield.microstructure import Microstructure, _tessellate, make_microstructure
+from dynaphase.phasefield.microstructure import Microstructure, make_microstructure
+from dynaphase.phasefield.periodic_geometry import tessellate
 
 PLAIN = {"porosity": 0.0, "secondary": {}, "seed": 0}
 
@@ -32,7 +33,7 @@ def test_boundary_indicator_integrates_to_its_width(angle):
     normal = np.array([np.cos(angle), np.sin(angle)])
     seeds = 100.0 + np.array([[-20.0], [20.0]]) * normal
     z = np.linspace(-20, 20, 401)
-    owner, distance = _tessellate(100.0 + z[:, None] * normal, seeds, box)
+    owner, distance = tessellate(100.0 + z[:, None] * normal, seeds, box)
     np.testing.assert_allclose(distance, np.abs(z), atol=1e-9)
     np.testing.assert_array_equal(owner[z != 0], (z[z != 0] > 0).astype(int))
     assert np.trapezoid(1 / np.cosh(2 * distance / 3.0) ** 2, z) == pytest.approx(3.0, rel=1e-4)

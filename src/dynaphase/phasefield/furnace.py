@@ -29,6 +29,7 @@ import numpy.typing as npt
 
 from dynaphase.errors import ConfigError
 from dynaphase.phasefield import microstructure as powder
+from dynaphase.phasefield import periodic_geometry as geometry
 from dynaphase.phasefield.grain_growth import GrainGrowth
 from dynaphase.phasefield.grains import (
     BoundaryMap,
@@ -197,7 +198,7 @@ def sinter(
     ConfigError
         If λ of the schedule is below one cell.
     """
-    powder._check(
+    powder.require_possible(
         shape,
         spacing_nm,
         grain_size_nm=schedule.initial_grain_size_nm,
@@ -273,16 +274,16 @@ def _make_powder(
 ) -> tuple[npt.NDArray[np.int32], PoreSpace, npt.NDArray[np.uint8], tuple[str, ...]]:
     """Grains, pores, and particles, whose fraction is that of the solid once the pores are closed."""
     box = np.array(grid.lengths_nm)
-    points = powder._cell_centres(grid.shape, grid.spacing_nm)
-    seeds = _grain_seeds(box, schedule.initial_grain_size_nm, powder._stream(seed, "grains"))
-    grain_ids, distance = powder._tessellate(points, seeds, box)
-    score = _pore_score(points, box, seeds, schedule.initial_porosity, powder._stream(seed, "pores"))
+    points = geometry.cell_centres(grid.shape, grid.spacing_nm)
+    seeds = _grain_seeds(box, schedule.initial_grain_size_nm, powder.ingredient_stream(seed, "grains"))
+    grain_ids, distance = geometry.tessellate(points, seeds, box)
+    score = _pore_score(points, box, seeds, schedule.initial_porosity, powder.ingredient_stream(seed, "pores"))
     pores = PoreSpace(score.reshape(grid.shape), schedule.width_nm)
     is_open = pores.density(schedule.initial_porosity).ravel() < 0.5
     fractions = {name: float(secondary[name]) for name in sorted(secondary) if secondary[name] > 0}
     width = 4.0 * grid.spacing_nm
     area = float(np.sum(boundary_indicator(distance, width))) * grid.spacing_nm ** len(box) / width
-    phase_ids = powder._place_particles(
+    phase_ids = powder.place_particles(
         points,
         box,
         np.ones(len(points), np.bool_),
@@ -310,16 +311,16 @@ def _pore_score(
     """Signed distance of every point to the nearest ball; the balls sit on junctions, evenly spread."""
     if porosity == 0:
         return np.full(len(points), np.inf)
-    spread = powder._SpreadPoints(random, box)
+    spread = geometry.SpreadPoints(random, box)
     low, high = powder.PORE_RADII_NM
-    n_most = int(porosity * box.prod() / powder._ball(low, len(box))) + 2
+    n_most = int(porosity * box.prod() / geometry.ball_volume(low, len(box))) + 2
     radii = low + (high - low) * random.random(n_most)
-    radii = powder._first_filling(radii, porosity * float(box.prod()), len(box))
-    centres, junctions = spread(len(radii)), powder._junctions(seeds, box)
+    radii = geometry.first_filling(radii, porosity * float(box.prod()), len(box))
+    centres, junctions = spread(len(radii)), geometry.junctions_of(seeds, box)
     if len(junctions):
-        centres = powder._closest_unused(centres, junctions, box)
+        centres = geometry.closest_unused(centres, junctions, box)
     k = min(_N_NEAREST, len(centres))
-    distance, nearest = powder._nearest(points, centres, box, k)
+    distance, nearest = geometry.nearest_of(points, centres, box, k)
     return np.asarray((distance - radii[nearest]).reshape(len(points), -1).min(axis=1))
 
 

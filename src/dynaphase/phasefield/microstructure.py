@@ -18,8 +18,28 @@ import numpy as np
 import numpy.typing as npt
 
 from dynaphase.errors import InputError
+from dynaphase.phasefield.periodic_geometry import (
+    N_NEIGHBOURS,
+    SpreadPoints,
+    ball_volume,
+    cell_centres,
+    closest_unused,
+    first_filling,
+    junctions_of,
+    minimum_image,
+    nearest_of,
+    tessellate,
+    wrap,
+)
 
-__all__ = ["Microstructure", "make_microstructure"]
+__all__ = [
+    "PORE_RADII_NM",
+    "Microstructure",
+    "ingredient_stream",
+    "make_microstructure",
+    "place_particles",
+    "require_possible",
+]
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -35,7 +55,6 @@ PORE_RADII_NM: Final = (2.5, 4.5)
 PARTICLE_RADIUS_NM: Final = 2.0
 PARTICLE_SPACING: Final = 4.0
 """Least mean distance of particles along a boundary, in particle radii; beyond it particles grow, not multiply."""
-N_NEIGHBOURS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +121,7 @@ def make_microstructure(
     InputError
         If a size is not positive, a fraction is outside its range or the fractions sum to more than 1.
     """
-    _check(
+    require_possible(
         shape,
         spacing_nm,
         grain_size_nm=grain_size_nm,
@@ -111,16 +130,16 @@ def make_microstructure(
         boundary_width_nm=boundary_width_nm,
     )
     box = np.array(shape, dtype=float) * spacing_nm
-    points = _cell_centres(shape, spacing_nm)
-    seeds = _grain_seeds(box, grain_size_nm, _stream(seed, "grains"))
-    grain_ids, distance = _tessellate(points, seeds, box)
+    points = cell_centres(shape, spacing_nm)
+    seeds = _grain_seeds(box, grain_size_nm, ingredient_stream(seed, "grains"))
+    grain_ids, distance = tessellate(points, seeds, box)
     interface = 1.0 / np.cosh(2.0 * distance / boundary_width_nm) ** 2
 
-    is_void = _place_pores(points, box, seeds, porosity, _stream(seed, "pores"))
+    is_void = _place_pores(points, box, seeds, porosity, ingredient_stream(seed, "pores"))
     fractions = {name: float(secondary[name]) for name in sorted(secondary) if secondary[name] > 0}
     sites = points[(distance <= 0.75 * spacing_nm) & ~is_void]
     area = interface.sum() * spacing_nm ** len(shape) / boundary_width_nm
-    phase_ids = _place_particles(points, box, ~is_void, fractions=fractions, sites=sites, boundary_area=area, seed=seed)
+    phase_ids = place_particles(points, box, ~is_void, fractions=fractions, sites=sites, boundary_area=area, seed=seed)
     return Microstructure(
         spacing_nm=spacing_nm,
         grain_ids=grain_ids.reshape(shape),
@@ -132,7 +151,7 @@ def make_microstructure(
     )
 
 
-def _check(
+def require_possible(
     shape: Sequence[int],
     spacing_nm: float,
     *,
@@ -141,6 +160,7 @@ def _check(
     secondary: Mapping[str, float],
     boundary_width_nm: float,
 ) -> None:
+    """Raise `InputError` for sizes and fractions of which no microstructure can be made."""
     if len(shape) not in INTERCEPT_PER_CELL_SIZE or min(shape) < 4:
         raise InputError(f"a microstructure needs 2 or 3 axes of at least 4 cells each, not {tuple(shape)}")
     lengths = {"spacing": spacing_nm, "grain size": grain_size_nm, "boundary width": boundary_width_nm}
@@ -159,7 +179,7 @@ def _check(
         )
 
 
-def _stream(seed: int | np.random.SeedSequence, name: str) -> np.random.Generator:
+def ingredient_stream(seed: int | np.random.SeedSequence, name: str) -> np.random.Generator:
     """Random stream of one ingredient; by its name, so that adding an ingredient moves no other."""
     root = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
     # Not root.spawn(): it counts its children, and a second call with the same object would differ.
@@ -168,11 +188,6 @@ def _stream(seed: int | np.random.SeedSequence, name: str) -> np.random.Generato
 
 
 # ------------------------------------------------------------------------------------------------ grains
-
-
-def _cell_centres(shape: Sequence[int], spacing: float) -> FloatArray:
-    axes = [(np.arange(n) + 0.5) * spacing for n in shape]
-    return np.stack([x.ravel() for x in np.meshgrid(*axes, indexing="ij")], axis=1)
 
 
 def _grain_seeds(box: FloatArray, grain_size: float, random: np.random.Generator) -> FloatArray:
@@ -185,36 +200,14 @@ def _grain_seeds(box: FloatArray, grain_size: float, random: np.random.Generator
     # About 60 probes per grain, on a lattice that knows nothing of the simulation grid.
     probe_spacing = float(box.prod() / (60 * max(n, 10))) ** (1 / ndim)
     counts = np.ceil(box / probe_spacing).astype(int)
-    probes = _cell_centres(counts.tolist(), 1.0) / counts * box
+    probes = cell_centres(counts.tolist(), 1.0) / counts * box
     for _ in range(LLOYD_STEPS):
-        _, owner = _nearest(probes, seeds, box)
-        offset = _minimum_image(probes - seeds[owner], box)
+        _, owner = nearest_of(probes, seeds, box)
+        offset = minimum_image(probes - seeds[owner], box)
         size = np.maximum(np.bincount(owner, minlength=n), 1)
         shift = np.stack([np.bincount(owner, offset[:, k], n) / size for k in range(ndim)], axis=1)
-        seeds = _wrap(seeds + shift, box)
+        seeds = wrap(seeds + shift, box)
     return seeds
-
-
-def _tessellate(points: FloatArray, seeds: FloatArray, box: FloatArray) -> tuple[npt.NDArray[np.int32], FloatArray]:
-    """Grain of every point and its distance to the nearest face of that grain (inf where there is none).
-
-    The plane halfway between seeds a and b is (d_b² − d_a²)/(2|a − b|) away; the cell being convex, the least of
-    these over the neighbouring seeds is the distance to its surface.
-    """
-    if len(seeds) == 1:
-        return np.zeros(len(points), np.int32), np.full(len(points), np.inf)
-    _, nearest = _nearest(points, seeds, box, min(N_NEIGHBOURS, len(seeds)))
-    own = nearest[:, 0]
-    to_own = _minimum_image(seeds[own] - points, box)
-    distance = np.full(len(points), np.inf)
-    for other in nearest.T[1:]:
-        to_other = _minimum_image(seeds[other] - points, box)
-        separation = to_other - to_own
-        # d_b² − d_a² as a product, which stays accurate where the two are nearly equal
-        difference = np.einsum("ij,ij->i", separation, to_other + to_own)
-        norm = np.sqrt(np.einsum("ij,ij->i", separation, separation))
-        np.minimum(distance, difference / (2 * norm), out=distance)
-    return own.astype(np.int32), np.maximum(distance, 0.0)
 
 
 # ------------------------------------------------------------------------------------- pores and particles
@@ -226,20 +219,20 @@ def _place_pores(
     n_cells = round(porosity * len(points))
     if n_cells == 0:
         return np.zeros(len(points), np.bool_)
-    spread = _SpreadPoints(random, box)
+    spread = SpreadPoints(random, box)
     low, high = PORE_RADII_NM
-    n_most = int(porosity * box.prod() / _ball(low, len(box))) + 2
+    n_most = int(porosity * box.prod() / ball_volume(low, len(box))) + 2
     radii = low + (high - low) * random.random(n_most)
-    radii = _first_filling(radii, porosity * float(box.prod()), len(box))
-    junctions = _junctions(seeds, box)
+    radii = first_filling(radii, porosity * float(box.prod()), len(box))
+    junctions = junctions_of(seeds, box)
     centres = spread(len(radii))
     if len(junctions):
-        centres = _closest_unused(centres, junctions, box)
+        centres = closest_unused(centres, junctions, box)
     everywhere = np.ones(len(points), np.bool_)
     return _grow(points, centres, radii[: len(centres)], box, is_free=everywhere, n_cells=n_cells)
 
 
-def _place_particles(
+def place_particles(
     points: FloatArray,
     box: FloatArray,
     is_solid: BoolArray,
@@ -262,83 +255,17 @@ def _place_particles(
     for k, (name, fraction) in enumerate(fractions.items(), start=1):
         if n_cells[k - 1] == 0:
             continue
-        n_balls = n_cells[k - 1] * cell_volume / _ball(PARTICLE_RADIUS_NM, ndim)
+        n_balls = n_cells[k - 1] * cell_volume / ball_volume(PARTICLE_RADIUS_NM, ndim)
         if len(sites):
             n_balls = min(n_balls, max(1.0, n_room * fraction / total))
         radii = np.full(int(np.ceil(n_balls)), PARTICLE_RADIUS_NM)
         radii[-1] *= (n_balls - (len(radii) - 1)) ** (1 / ndim)
-        centres = _SpreadPoints(_stream(seed, f"phase {name}"), box)(len(radii))
+        centres = SpreadPoints(ingredient_stream(seed, f"phase {name}"), box)(len(radii))
         if len(sites):
-            centres = sites[_nearest(centres, sites, box)[1]]
+            centres = sites[nearest_of(centres, sites, box)[1]]
         is_free = is_solid & (phase_ids == 0)
         phase_ids[_grow(points, centres, radii, box, is_free=is_free, n_cells=int(n_cells[k - 1]))] = k
     return phase_ids
-
-
-class _SpreadPoints:
-    """The first n of an evenly spread sequence with a random origin (additive recurrence, plastic-number family)."""
-
-    def __init__(self, random: np.random.Generator, box: FloatArray) -> None:
-        self.origin = random.random(len(box))
-        self.box = box
-
-    def __call__(self, n: int) -> FloatArray:
-        ndim = len(self.box)
-        ratio = 2.0
-        for _ in range(60):  # fixed point of r^(d+1) = r + 1
-            ratio = (1 + ratio) ** (1 / (ndim + 1))
-        step = ratio ** -np.arange(1.0, ndim + 1)
-        return np.asarray((self.origin + np.arange(n)[:, None] * step) % 1.0 * self.box)
-
-
-def _ball(radius: float, ndim: int) -> float:
-    return float(np.pi * radius**2 if ndim == 2 else 4 / 3 * np.pi * radius**3)
-
-
-def _first_filling(radii: FloatArray, volume: float, ndim: int) -> FloatArray:
-    """First radii whose balls make up `volume`, the last one shrunk to fit: continuous in `volume`."""
-    volumes = np.array([_ball(r, ndim) for r in radii])
-    end = np.cumsum(volumes)
-    n = min(int(np.searchsorted(end, volume)) + 1, len(radii))
-    chosen = radii[:n].copy()
-    rest = volume - (end[n - 1] - volumes[n - 1])
-    chosen[-1] *= min(1.0, rest / volumes[n - 1]) ** (1 / ndim)
-    return chosen
-
-
-def _junctions(seeds: FloatArray, box: FloatArray) -> FloatArray:
-    """Voronoi vertices where at least three grains meet, in the box."""
-    from scipy.spatial import Voronoi
-
-    ndim = len(box)
-    if len(seeds) < 3:
-        return np.empty((0, ndim))
-    n_images = 3**ndim
-    shifts = np.stack(np.meshgrid(*[[-1, 0, 1]] * ndim, indexing="ij"), axis=-1).reshape(n_images, ndim)
-    images = (seeds[None] + shifts[:, None] * box).reshape(-1, ndim)
-    grain = np.tile(np.arange(len(seeds)), n_images)
-    margin = np.minimum(1.0, 5.0 * len(seeds) ** (-1 / ndim)) * box
-    near = np.all((images > -margin) & (images < box + margin), axis=1)
-    vertices = Voronoi(images[near]).vertices
-    inside = vertices[np.all((vertices >= 0) & (vertices < box), axis=1)]
-    from scipy.spatial import cKDTree
-
-    _, generators = cKDTree(images[near]).query(inside, k=ndim + 1)
-    owners = np.sort(grain[near][generators], axis=1)
-    n_grains = 1 + np.count_nonzero(np.diff(owners, axis=1), axis=1)
-    return np.asarray(inside[n_grains >= 3])
-
-
-def _closest_unused(wanted: FloatArray, available: FloatArray, box: FloatArray) -> FloatArray:
-    """For each wanted point in turn the closest available one not taken yet; stops when none is left."""
-    wanted = wanted[: len(available)]
-    is_free = np.ones(len(available), np.bool_)
-    chosen = np.empty(len(wanted), int)
-    for i, point in enumerate(wanted):
-        squared = np.sum(_minimum_image(available - point, box) ** 2, axis=1)
-        chosen[i] = np.argmin(np.where(is_free, squared, np.inf))
-        is_free[chosen[i]] = False
-    return available[chosen]
 
 
 def _grow(
@@ -359,7 +286,7 @@ def _grow(
     # overlaps and obstacles may need more, and then everything is searched.
     enough = 2 * (n_cells * box.prod() / len(points) / len(centres)) ** (1 / len(box)) + radii.max()
     for bound in (float(enough), np.inf):
-        distance, nearest = _nearest(points, centres, box, k, bound)
+        distance, nearest = nearest_of(points, centres, box, k, bound)
         padded = np.append(radii, 0.0)  # the search marks "none within the bound" by an index past the end
         score = (distance - padded[nearest]).reshape(len(points), -1).min(axis=1)
         candidates = np.flatnonzero(is_free & np.isfinite(score))
@@ -371,25 +298,3 @@ def _grow(
     else:
         chosen[candidates[np.argpartition(score[candidates], n_cells)[:n_cells]]] = True
     return chosen
-
-
-# ------------------------------------------------------------------------------------- periodic geometry
-
-
-def _wrap(points: FloatArray, box: FloatArray) -> FloatArray:
-    wrapped = points % box
-    return np.where(wrapped >= box, 0.0, wrapped)  # a tiny negative number wraps onto the box length itself
-
-
-def _minimum_image(offset: FloatArray, box: FloatArray) -> FloatArray:
-    return offset - box * np.rint(offset / box)
-
-
-def _nearest(
-    points: FloatArray, targets: FloatArray, box: FloatArray, k: int = 1, bound: float = np.inf
-) -> tuple[FloatArray, npt.NDArray[np.intp]]:
-    """Periodic distances to the `k` nearest targets and their indices, shape (n,) for k = 1 by default."""
-    from scipy.spatial import cKDTree
-
-    distance, index = cKDTree(_wrap(targets, box), boxsize=box).query(points, k=k, distance_upper_bound=bound)
-    return np.asarray(distance), np.asarray(index)
