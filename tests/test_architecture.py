@@ -83,6 +83,7 @@ ORDER = (
     "phasefield.models.interphase",
     "phasefield.penetration_loops",
     "phasefield.models.penetration",
+    "phasefield.ceramic",
     "phasefield.operation",
     "phasefield.potential",
     "phasefield.current",

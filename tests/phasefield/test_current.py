@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from dynaphase.errors import ConfigError
+from dynaphase.phasefield.ceramic import Ceramic
 from dynaphase.phasefield.current import CurrentResult, Galvanostatic, Potentiostatic, Ramp, operate
 from dynaphase.phasefield.models.interphase import InterphaseParameters
 from dynaphase.phasefield.models.penetration import FrontParameters
-from dynaphase.phasefield.operation import Ceramic
 from dynaphase.phasefield.operators import FloatArray
 
 N, DX = 48, 100 / 96

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from dynaphase.errors import ConfigError
+from dynaphase.phasefield.ceramic import Ceramic
 from dynaphase.phasefield.models.interphase import InterphaseParameters
 from dynaphase.phasefield.models.penetration import FrontParameters
 from dynaphase.phasefield.operation import (
-    Ceramic,
     Sweep,
     connected_depth,
     critical_current_density,

@@ -15,9 +15,10 @@ from typing import Final, Protocol
 import numpy as np
 
 from dynaphase.errors import ConfigError
+from dynaphase.phasefield.ceramic import Ceramic
 from dynaphase.phasefield.models.interphase import Interphase, InterphaseParameters
 from dynaphase.phasefield.models.penetration import FrontParameters, LithiumFront, lithium_slab
-from dynaphase.phasefield.operation import Ceramic, connected_depth, start_metal
+from dynaphase.phasefield.operation import connected_depth, start_metal
 from dynaphase.phasefield.operators import FloatArray
 from dynaphase.phasefield.potential import IonicPotential, PotentialSolution, contact_mask
 from dynaphase.units import FARADAY, LITHIUM_MOLAR_VOLUME, NM

@@ -15,22 +15,21 @@ the sharp limit by shortest paths, a hundred times cheaper.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from dynaphase.errors import ConfigError
+from dynaphase.phasefield.ceramic import Ceramic
 from dynaphase.phasefield.eikonal import arrival_times, percolation_thresholds
 from dynaphase.phasefield.models.interphase import Interphase, InterphaseParameters
-from dynaphase.phasefield.models.penetration import FrontParameters, LithiumFront, fracture_threshold, lithium_slab
+from dynaphase.phasefield.models.penetration import FrontParameters, LithiumFront, lithium_slab
 from dynaphase.phasefield.operators import FloatArray
-from dynaphase.units import FARADAY, LITHIUM_MOLAR_VOLUME, NM
 
 __all__ = [
-    "Ceramic",
     "Sweep",
     "SweepResult",
     "connected_depth",
@@ -47,85 +46,8 @@ BoolArray = npt.NDArray[np.bool_]
 ONSET_NM: Final = 5.0
 """Depth of connected lithium that counts as onset."""
 
-LEAST_SURFACE_ENERGY: Final = 0.04
-"""Surface energy of lithium on a boundary that would like to be wetted (J/m²): a tenth of the usual one."""
-
 _COUPLING_S: Final = 2.5
 """Time between two updates of the potential, the metal and the weakening (s)."""
-
-
-@dataclass(frozen=True)
-class Ceramic:
-    """An electrolyte as operation sees it: fields on the cells, axis 0 from the anode to the cathode.
-
-    Parameters
-    ----------
-    spacing_nm : float
-    density, boundary, boundary_zone, boundary_ratio : arrays
-        ρ; the indicator g of boundaries as paths of diffusion; the zone g_m in which they are weak; their toughness
-        over that of a grain, drawn boundary by boundary.
-    toughness_Pa_sqrt_m, flaw_size_m, geometry_factor : float
-        K_b, a and Y of `fracture_threshold`.
-    surface_energy_J_per_m2, boundary_energy_J_per_m2 : float
-        Γ of lithium on a grain, γ_gb of a boundary.
-    zone_width_nm : float
-        Full width of g_m.
-    weakening : float
-        β_χ.
-    inclusions : mapping of float to array, optional
-        Toughness factor → indicator of a secondary phase.
-    """
-
-    spacing_nm: float
-    density: FloatArray
-    boundary: FloatArray
-    boundary_zone: FloatArray
-    boundary_ratio: FloatArray
-    toughness_Pa_sqrt_m: float
-    flaw_size_m: float
-    geometry_factor: float
-    surface_energy_J_per_m2: float
-    boundary_energy_J_per_m2: float
-    zone_width_nm: float = 6.0
-    weakening: float = 0.0
-    inclusions: Mapping[float, FloatArray] = field(default_factory=dict)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """That of the fields."""
-        return self.density.shape
-
-    @property
-    def thickness_nm(self) -> float:
-        """From the anode to the cathode."""
-        return self.shape[0] * self.spacing_nm
-
-    def threshold_V(self, extent: npt.ArrayLike = 0.0) -> FloatArray:
-        """η_c where the electrolyte is decomposed to the `extent` χ (V)."""
-        return fracture_threshold(
-            toughness_Pa_sqrt_m=self.toughness_Pa_sqrt_m,
-            boundary_ratio=self.boundary_ratio,
-            boundary_zone=self.boundary_zone,
-            flaw_size_m=self.flaw_size_m,
-            geometry_factor=self.geometry_factor,
-            density=self.density,
-            inclusions=self.inclusions,
-            extent=extent,
-            weakening=self.weakening,
-        )
-
-    @property
-    def effective_surface_energy(self) -> FloatArray:
-        """Γ_eff = Γ(1 − g_m) + max(Γ − γ_gb/2, Γ_min) g_m: lithium on a boundary gains half of its energy (J/m²)."""
-        gamma = self.surface_energy_J_per_m2
-        wetted = max(gamma - 0.5 * self.boundary_energy_J_per_m2, LEAST_SURFACE_ENERGY)
-        return gamma + (wetted - gamma) * self.boundary_zone
-
-    @property
-    def tip_overpotential_V(self) -> FloatArray:
-        """What the tip of a filament as wide as the zone costs, Γ_eff V_Li (2/w_m)/F (V)."""
-        per_curvature = LITHIUM_MOLAR_VOLUME / FARADAY / NM
-        return self.effective_surface_energy * per_curvature * 2.0 / self.zone_width_nm
 
 
 @dataclass(frozen=True, slots=True)
