@@ -6,27 +6,46 @@ Whatever stands between ``<!-- generated: NAME -->`` and ``<!-- end -->`` is rep
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from dynaphase.materials import SYSTEMS, get_system
+from dynaphase.materials.base import MaterialSystem, Parameter
 from dynaphase.materials.conductivity import (
     fit_conductivity,
     leave_one_source_out,
     load_measurements,
     root_mean_square,
 )
-from dynaphase.materials.lagp import LAGP
-from dynaphase.materials.lagp_phases import FILM_FORMERS, HOST, SECONDARY_PHASES, SOLUBILITY_LIMIT
+from dynaphase.materials.lagp_phases import FILM_FORMERS, SECONDARY_PHASES, SOLUBILITY_LIMIT
+from dynaphase.materials.table import TableSystem
 
 PAGE = Path(__file__).with_name("materials.md")
 
-EXAMPLES = (
-    ("Li1.5Al0.5Ge1.5(PO4)3", "the reference"),
-    ("Li1.8Al0.8Ge1.2(PO4)3", "on the line beyond the solubility limit"),
-    ("Li1.4Al0.5Ge1.5", "lithium-deficient"),
-    ("Li1.9Al0.5Ge1.5", "lithium-rich"),
-    ("LiAlGe", "far from the line"),
-)
+EXAMPLES = {
+    "lagp": (
+        ("Li1.5Al0.5Ge1.5(PO4)3", "the reference"),
+        ("Li1.8Al0.8Ge1.2(PO4)3", "on the line beyond the solubility limit"),
+        ("Li1.4Al0.5Ge1.5", "lithium-deficient"),
+        ("Li1.9Al0.5Ge1.5", "lithium-rich"),
+        ("LiAlGe", "far from the line"),
+    ),
+    "latp": (
+        ("Li1.3Al0.3Ti1.7(PO4)3", "the reference"),
+        ("Li1.6Al0.6Ti1.4(PO4)3", "on the line beyond the solubility limit"),
+        ("Li1.1Al0.3Ti1.7", "lithium-deficient"),
+        ("Li1.6Al0.3Ti1.7", "lithium-rich"),
+    ),
+    "llzo": (
+        ("Li6.4La3Zr1.4Ta0.6O12", "the reference"),
+        ("Li7La3Zr2O12", "undoped: tetragonal"),
+        ("Li6Zr1.4Ta0.6", "lithium lost in the furnace"),
+        ("Li6.8Zr1.4Ta0.6", "lithium-rich"),
+    ),
+}
+
+PHASE_TABLE = ("phase", "molar volume (cm³/mol)", "cost", "forms")
+PER_PHASE = ("conductivity_", "toughness_factor_")
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -74,10 +93,10 @@ def steadiness() -> str:
     return table(("rows in the fit", f"rms error of left-out rows with x ≤ {SOLUBILITY_LIMIT} (decades)"), rows)
 
 
-def phases() -> str:
+def lagp_phases() -> str:
     """The candidates of the linear programme."""
     return table(
-        ("phase", "molar volume (cm³/mol)", "cost", "forms"),
+        PHASE_TABLE,
         [
             (p.name, f"{p.molar_volume:g}", f"{p.cost:g}", "film" if p.name in FILM_FORMERS else "particles")
             for p in SECONDARY_PHASES
@@ -85,41 +104,100 @@ def phases() -> str:
     )
 
 
-def examples() -> str:
-    """Assemblages of a few compositions."""
-    lagp = LAGP()
-    rows = []
-    for source, remark in EXAMPLES:
-        composition = lagp.read(source).composition
-        found = lagp.assemblage(composition)
-        others = ", ".join(f"{name} {100 * v:.1f} %" for name, v in found.secondary.items()) or "–"
-        rows.append(
-            (
-                lagp.formula(composition),
-                remark,
-                f"{found.host_coordinate:.3f}",
-                f"{100 * found.host_fraction:.1f} %",
-                others,
-            )
-        )
-    return table(("composition", "", "x of the host", HOST, "other phases (volume)"), rows)
-
-
-def parameters() -> str:
-    """Every parameter of the reference at 25 °C."""
-    material = LAGP().material(LAGP().reference)
+def phases(name: str) -> str:
+    """The same of a system that ships as a table, with what the volumes rest on."""
     return table(
-        ("parameter", "value", "unit", "spread", "status", "source"),
+        (*PHASE_TABLE, "status", "molar volume from"),
         [
-            (f"`{p.name}`", f"{p.value:.4g}", p.unit, str(p.spread), p.status.value, p.source)
-            for p in material.parameters.values()
+            (phase, f"{p.molar_volume:g}", f"{p.cost:g}", p.forms, p.status, p.source)
+            for phase, p in TableSystem.load(name).table.phases.items()
         ],
     )
 
 
+def examples(name: str) -> str:
+    """Assemblages of a few compositions."""
+    system = get_system(name)
+    rows = []
+    for source, remark in EXAMPLES[name]:
+        composition = system.read(source).composition
+        found = system.assemblage(composition)
+        others = ", ".join(f"{phase} {100 * v:.1f} %" for phase, v in found.secondary.items()) or "–"
+        coordinate, host = f"{found.host_coordinate:.3f}", f"{100 * found.host_fraction:.1f} %"
+        rows.append((system.formula(composition), remark, coordinate, host, others))
+    return table(("composition", "", "x of the host", found.host, "other phases (volume)"), rows)
+
+
+def points(name: str) -> str:
+    """Rows of a table beside its curve."""
+    system, rows = get_system(name), TableSystem.load(name).table.conductivity.points
+    return table(
+        ("x", "σ at 25 °C (S/cm)", "± decades", "the curve there (S/cm)", "source"),
+        [(f"{p.x:g}", f"{10**p.value:.3g}", f"{p.sd:g}", f"{_total(system, p.x):.3g}", p.citation) for p in rows],
+    )
+
+
+def _total(system: MaterialSystem, x: float) -> float:
+    return system.material(system.from_coordinates(x))["measured_conductivity_S_per_m"] / 100
+
+
+def parameters() -> str:
+    """Every parameter of LAGP's reference at 25 °C."""
+    return parameter_table(_at_reference("lagp").values())
+
+
+def own(name: str) -> str:
+    """Parameters of the reference that rest on something else than LAGP's, without those of single phases."""
+    lagp = _at_reference("lagp")
+    return parameter_table(
+        p
+        for p in _at_reference(name).values()
+        if not p.name.startswith(PER_PHASE) and not (p.name in lagp and _rests_on(p) == _rests_on(lagp[p.name]))
+    )
+
+
+def comparison() -> str:
+    """Value and spread of every parameter that all systems have, at their references."""
+    found = [_at_reference(name) for name in SYSTEMS]
+    shared = [name for name in found[0] if all(name in one for one in found) and not name.startswith(PER_PHASE)]
+    return table(
+        ("parameter", "unit", *[name.upper() for name in SYSTEMS]),
+        [(f"`{name}`", found[0][name].unit, *[_value(one[name]) for one in found]) for name in shared],
+    )
+
+
+def _value(p: Parameter) -> str:
+    return f"{p.value:.3g}" if str(p.spread) == "exact" else f"{p.value:.3g} ({p.spread})"
+
+
+def _rests_on(p: Parameter) -> tuple[float, str, str]:
+    """What makes two parameters the same; of derived ones the equation alone."""
+    return (0.0 if p.status == "derived" else p.value, p.status, p.source)
+
+
+def _at_reference(name: str) -> dict[str, Parameter]:
+    system = get_system(name)
+    return dict(system.material(system.reference).parameters)
+
+
+def parameter_table(rows: Iterable[Parameter]) -> str:
+    """Value, unit, spread, status and source of each."""
+    return table(
+        ("parameter", "value", "unit", "spread", "status", "source"),
+        [(f"`{p.name}`", f"{p.value:.4g}", p.unit, str(p.spread), p.status.value, p.source) for p in rows],
+    )
+
+
+def _of(section: Callable[[str], str], names: Sequence[str]) -> dict[str, Callable[[], str]]:
+    """One generated part for each system."""
+    return {f"{name}_{section.__name__}": lambda name=name: section(name) for name in names}  # type: ignore[misc]
+
+
 SECTIONS: dict[str, Callable[[], str]] = {
-    section.__name__: section for section in (fit, sources, steadiness, phases, examples, parameters)
+    section.__name__: section for section in (fit, sources, steadiness, lagp_phases, parameters, comparison)
 }
+SECTIONS |= _of(examples, SYSTEMS) | _of(phases, ("latp", "llzo")) | _of(points, ("latp", "llzo"))
+SECTIONS |= _of(own, ("latp", "llzo"))
 
 
 def render(page: str) -> str:

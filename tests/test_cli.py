@@ -212,7 +212,7 @@ def test_new_then_run_then_report(capsys: pytest.CaptureFixture[str], tmp_path: 
         (["simulate", LAGP, "--set", "n=3"], "'n' = 3"),
         (["simulate", LAGP, "--set", "n"], "NAME=VALUE"),
         (["simulate", LAGP, "--set", "nn=64"], "Did you mean 'n'"),
-        (["simulate", LAGP, "--system", "latp"], "latp"),
+        (["simulate", LAGP, "--system", "nasicon"], "there is: lagp"),
         (["simulate", LAGP, "--seed", "-1"], "--seed"),
         (["material", "AlGe3"], "Li"),
         (["material", LAGP, "--temperature", "nan"], "temperature"),

@@ -142,7 +142,7 @@ def test_an_unstable_step_fails_with_its_reason() -> None:
     ("composition", "options", "error", "says"),
     [
         ("Li3AlGe3", {"model": "physical"}, ConfigError, "'physical' is not available"),
-        ("Li3AlGe3", {"system": "latp"}, ConfigError, "latp"),
+        ("Li3AlGe3", {"system": "nasicon"}, ConfigError, "latp"),
         ("Li3AlGe3", {"settings": {"steping": "fast"}}, ConfigError, "Did you mean 'stepping'"),
         ("Li3AlTi3", {}, CompositionError, "Ti"),
         ("AlGe3", {}, CompositionError, "Li"),

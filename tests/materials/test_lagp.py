@@ -25,7 +25,9 @@ def test_it_is_a_material_system_that_travels():
     assert "lagp" in SYSTEMS
 
 
-@pytest.mark.parametrize(("name", "hint"), [("latp", "lagp"), ("lgap", "Did you mean 'lagp'"), ("my.toml", "lagp")])
+@pytest.mark.parametrize(
+    ("name", "hint"), [("nasicon", "lagp"), ("laggp", "Did you mean 'lagp'"), ("my.toml", "no file my.toml")]
+)
 def test_other_systems_are_refused_with_the_ones_there_are(name, hint):
     with pytest.raises(ConfigError, match=hint):
         get_system(name)

@@ -24,8 +24,17 @@ __all__ = ["OXIDATION_STATES", "Phase", "balance_phases", "charge"]
 
 FloatArray = npt.NDArray[np.float64]
 
-OXIDATION_STATES: Final[Mapping[str, int]] = {"Li": 1, "Al": 3, "Ge": 4, "P": 5, "O": -2}
-"""Formal charges by which a phase is neutral."""
+OXIDATION_STATES: Final[Mapping[str, int]] = {
+    **dict.fromkeys(("H", "Li", "Na", "K"), 1),
+    **dict.fromkeys(("Mg", "Ca", "Sr", "Ba", "Zn"), 2),
+    **dict.fromkeys(("B", "Al", "Ga", "In", "Sc", "Y", "La"), 3),
+    **dict.fromkeys(("C", "Si", "Ge", "Sn", "Ti", "Zr", "Hf"), 4),
+    **dict.fromkeys(("P", "Nb", "Ta"), 5),
+    **dict.fromkeys(("O", "S", "Se"), -2),
+    **dict.fromkeys(("F", "Cl", "Br", "I"), -1),
+    "N": -3,
+}
+"""Formal charges by which a phase is neutral: those that the elements have in oxides, phosphates and garnets."""
 
 FEASIBILITY: Final = 1e-10
 """Tolerance of the linear programme, the tightest that HiGHS takes; the balance is refined afterwards."""

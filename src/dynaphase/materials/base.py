@@ -166,12 +166,25 @@ class Material:
 class MaterialSystem(Protocol):
     """The rule composition, temperature → material.  Implementations are stateless and picklable."""
 
-    name: str
-    """Short lower-case name, as on the command line."""
-    elements: tuple[str, ...]
-    """Elements that span the composition space, in the order of its axes."""
-    reference: Composition
-    """The literature's best known composition: what a recommendation has to beat."""
+    @property
+    def name(self) -> str:
+        """Short lower-case name: as on the command line, or of the table that describes the system."""
+        ...
+
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """Elements that span the composition space, in the order of its axes; the first is the mobile ion."""
+        ...
+
+    @property
+    def reference(self) -> Composition:
+        """The literature's best known composition: what a recommendation has to beat."""
+        ...
+
+    @property
+    def draw_names(self) -> tuple[str, ...]:
+        """Names that a draw may hold: the uncertain parameters that do not follow from others."""
+        ...
 
     def read(self, source: CompositionLike) -> Reading:
         """Reduce a formula, fractions or pymatgen object to the system's own elements, or say why not."""

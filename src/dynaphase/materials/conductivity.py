@@ -34,6 +34,7 @@ __all__ = [
     "ConductivityFit",
     "Measurement",
     "arrhenius",
+    "check_temperature",
     "film_capacity",
     "fit_conductivity",
     "leave_one_source_out",
@@ -44,6 +45,9 @@ __all__ = [
 ]
 
 FloatArray = npt.NDArray[np.float64]
+
+TEMPERATURES_K: Final = (100.0, 2000.0)
+"""Range in which Arrhenius laws are evaluated (K); far beyond where they were measured already."""
 
 FIT_RANGE: Final = (0.2, 0.8)
 """Range of x whose rows make the parabola and the straight line."""
@@ -205,6 +209,21 @@ def leave_one_source_out(
 def root_mean_square(errors: dict[str, list[tuple[float, float]]]) -> float:
     """Root mean square over all held-out rows (decades)."""
     return math.sqrt(float(np.mean([e**2 for rows in errors.values() for _, e in rows])))
+
+
+def check_temperature(temperature_K: float) -> None:
+    """Refuse a temperature at which no parameter means anything.
+
+    Raises
+    ------
+    InputError
+        If it is not between 100 and 2000 K.
+    """
+    if not TEMPERATURES_K[0] <= temperature_K <= TEMPERATURES_K[1]:
+        raise InputError(
+            f"the temperature is {temperature_K} K; give one between {TEMPERATURES_K[0]:g} and "
+            f"{TEMPERATURES_K[1]:g} K, for example {ROOM_TEMPERATURE} for 25 °C"
+        )
 
 
 def arrhenius(activation_energy_eV: float, temperature_K: float, *, power: int = 0) -> float:

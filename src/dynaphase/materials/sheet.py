@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from dynaphase.errors import InputError, unknown_choice
 from dynaphase.materials.base import Parameter, Spread, SpreadKind, Status
+from dynaphase.materials.priors import Prior, bounds
 
 __all__ = ["ParameterSheet", "combine_lognormal"]
 
@@ -62,6 +63,30 @@ class ParameterSheet:
         value = min(max(_moved(median, spread, self._draw.get(name, 0.0)), lower), upper)
         return self._add(Parameter(name, value, unit, spread, status, source))
 
+    def prior(
+        self, name: str, prior: Prior, unit: str, *, median: float | None = None, source: str | None = None
+    ) -> float:
+        """Add a parameter as a table states it, kept in its physical range.
+
+        Parameters
+        ----------
+        name : str
+        prior : Prior
+            Spread, status and, unless given here, median and source.
+        unit : str
+        median : float, optional
+            What the composition and the temperature make of the prior's value.
+        source : str, optional
+            What the prior's source is replaced by.
+        """
+        value = prior.value if median is None else median
+        text = prior.source if source is None else source
+        if prior.spread.kind is SpreadKind.EXACT:
+            return self.exact(name, value, unit, prior.state, text)
+        low, high = bounds(name, prior.spread, value)
+        spread = prior.spread if value else Spread.exact()  # nothing of it is there: nothing to move
+        return self.independent(name, value, unit, spread, prior.state, text, lower=low, upper=high)
+
     def derived(
         self, name: str, value: float, unit: str, spread: Spread, source: str, status: Status = Status.DERIVED
     ) -> float:
@@ -75,6 +100,10 @@ class ParameterSheet:
     def value(self, name: str) -> float:
         """Value of a parameter that was added before."""
         return self._parameters[name].value
+
+    def parameter(self, name: str) -> Parameter:
+        """A parameter that was added before."""
+        return self._parameters[name]
 
     def parameters(self) -> dict[str, Parameter]:
         """Everything added so far.
