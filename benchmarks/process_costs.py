@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 import time
+from functools import partial
 
 import numpy as np
 
@@ -21,41 +22,55 @@ from dynaphase.phasefield.steppers import RungeKuttaChebyshev
 WELL = Polynomial.double_well(5.0, 0.3, 0.7)
 
 FIRST_STEP = """
-import time; started = time.perf_counter()
 import numpy as np
 from dynaphase.phasefield.free_energy import Polynomial
 from dynaphase.phasefield.grid import Boundary, Grid
-from dynaphase.phasefield.models.cahn_hilliard import CahnHilliard, CahnHilliardParameters
+from dynaphase.phasefield.models.{module} import {model}, {model}Parameters
 from dynaphase.phasefield.steppers import {stepper}
 grid = Grid({shape}, 0.8, (Boundary.PERIODIC,) * len({shape}))
-model = CahnHilliard(grid, CahnHilliardParameters(Polynomial.double_well(5.0, 0.3, 0.7), 2.0, 5.0))
+model = {model}(grid, {model}Parameters(Polynomial.double_well(5.0, 0.3, 0.7), 2.0, {mobility}))
 integration = {stepper}({options}).start(model, 0.5 + 0.01 * np.random.default_rng(0).standard_normal({shape}))
 integration.advance({until})
-seconds = time.perf_counter() - started
 import resource
-print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 """
 
+MODELS = {
+    "cahn_hilliard": {"module": "cahn_hilliard", "model": "CahnHilliard", "mobility": "5.0"},
+    "cahn_hilliard_varying": {
+        "module": "cahn_hilliard",
+        "model": "CahnHilliard",
+        "mobility": "Polynomial((1.0, 6.0, -5.0))",
+    },
+    "allen_cahn": {"module": "allen_cahn", "model": "AllenCahn", "mobility": "5.0"},
+}
+STEPPERS = {"ExplicitEuler": "1e-4", "RungeKuttaChebyshev": "1e-3, 1e-4"}
 
-def fresh_process(cache: str, stepper: str, options: str, shape: tuple[int, ...], until: float) -> tuple[float, float]:
-    """Wall seconds from import to the first step, and the peak of resident memory (MiB), of a new process."""
-    code = FIRST_STEP.format(stepper=stepper, options=options, shape=shape, until=until)
+
+def fresh_process(cache: str, model: str, stepper: str, shape: tuple[int, ...], until: float) -> tuple[float, float]:
+    """CPU seconds from the start to the first step, and the peak of resident memory (MiB), of a new process."""
+    code = FIRST_STEP.format(stepper=stepper, options=STEPPERS[stepper], shape=shape, until=until, **MODELS[model])
     variables = os.environ | {"NUMBA_CACHE_DIR": cache}
     output = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=True)
     seconds, memory = map(float, output.stdout.split())
     return seconds, memory
 
 
-def start_up(repeats: int) -> dict[str, dict[str, list[float]]]:
-    """Seconds to the first step of either stepper with an empty and with a filled compilation cache, each turn."""
+def start_up(repeats: int, shape: tuple[int, ...] = (64, 64)) -> dict[str, dict[str, list[float]]]:
+    """CPU seconds to the first step of each model and stepper, each turn.
+
+    ``cold`` with an empty compilation cache, ``warm`` with the one that is then filled.
+    """
     results: dict[str, dict[str, list[float]]] = {}
-    for stepper, options in (("ExplicitEuler", "1e-4"), ("RungeKuttaChebyshev", "1e-3, 1e-4")):
-        row: dict[str, list[float]] = {"cold_s": [], "warm_s": []}
-        for _ in range(repeats):
-            with tempfile.TemporaryDirectory() as cache:
-                for seconds in row.values():
-                    seconds.append(round(fresh_process(cache, stepper, options, (64, 64), 1e-4)[0], 2))
-        results[stepper] = row
+    for model in MODELS:
+        for stepper in STEPPERS:
+            row: dict[str, list[float]] = {"cold_cpu_s": [], "warm_cpu_s": []}
+            for _ in range(repeats):
+                with tempfile.TemporaryDirectory() as cache:
+                    for seconds in row.values():
+                        seconds.append(round(fresh_process(cache, model, stepper, shape, 1e-4)[0], 2))
+            results[f"{model} {stepper}"] = row
     return results
 
 
@@ -63,9 +78,9 @@ def peak_memory(shape: tuple[int, ...]) -> dict[str, float]:
     """Peak of resident memory (MiB) of a process that makes a few Cahn–Hilliard steps; compiled code from a cache."""
     with tempfile.TemporaryDirectory() as cache:
         results = {}
-        for stepper, options in (("ExplicitEuler", "1e-4"), ("RungeKuttaChebyshev", "1e-3, 1e-4")):
-            fresh_process(cache, stepper, options, (8,) * len(shape), 1e-4)
-            results[stepper] = round(fresh_process(cache, stepper, options, shape, 3e-4)[1], 1)
+        for stepper in STEPPERS:
+            fresh_process(cache, "cahn_hilliard", stepper, (8,) * len(shape), 1e-4)
+            results[stepper] = round(fresh_process(cache, "cahn_hilliard", stepper, shape, 3e-4)[1], 1)
         return results
 
 
@@ -77,8 +92,7 @@ def spinodal(n: int) -> tuple[CahnHilliard, FloatArray]:
 
 def threads(n: int, n_steps: int, repeats: int) -> list[float]:
     """Wall time of two independent runs in two threads over that of the two one after the other, each turn."""
-    pairs = [spinodal(n) for _ in range(2)]
-    jobs = [lambda m=m, c=c: m.euler_steps(c, 1e-4, n_steps) for m, c in pairs]  # type: ignore[misc]
+    jobs = [partial(model.euler_steps, field, 1e-4, n_steps) for model, field in (spinodal(n), spinodal(n))]
     ratios = []
     for _ in range(repeats + 1):
         started = time.perf_counter()

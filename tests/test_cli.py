@@ -48,14 +48,14 @@ def test_pasted_subscripts_are_read(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_pfhub_prints_json_csv_or_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    content = run_json(capsys, "pfhub", "1a", "--n", "32", "--t-end", "5")
+    content = run_json(capsys, "pfhub", "1a", "--n", "64", "--t-end", "5")
     assert content["problem"] == "1a"
     assert len(content["time"]) == len(content["free_energy"]) > 2
     assert content["free_energy"][-1] < content["free_energy"][0] == pytest.approx(319.2, abs=0.5)
-    assert main(["pfhub", "1a", "--n", "32", "--t-end", "5"]) == 0
+    assert main(["pfhub", "1a", "--n", "64", "--t-end", "5"]) == 0
     printed = capsys.readouterr().out
     file = tmp_path / "1a.csv"
-    assert main(["pfhub", "1a", "--n", "32", "--t-end", "5", "-o", str(file)]) == 0
+    assert main(["pfhub", "1a", "--n", "64", "--t-end", "5", "-o", str(file)]) == 0
     assert file.read_text(encoding="utf-8").split() == printed.split()
     assert printed.startswith("time,free_energy")
 
@@ -82,7 +82,7 @@ def test_an_interrupted_pfhub_run_goes_on(
 ) -> None:
     from dynaphase.phasefield.spectral import SpectralIntegration
 
-    command = ["pfhub", "1a", "--n", "32", "--t-end", "5", "-o"]
+    command = ["pfhub", "1a", "--n", "64", "--t-end", "5", "-o"]
     assert main([*command, str(tmp_path / "whole.csv")]) == 0
     step, file = SpectralIntegration.step, tmp_path / "1a.csv"
     kept = tmp_path / "1a.csv.checkpoint"
@@ -98,7 +98,7 @@ def test_an_interrupted_pfhub_run_goes_on(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1a.csv.checkpoint", "whole.csv"]
     monkeypatch.setattr(SpectralIntegration, "step", step)
 
-    assert main(["pfhub", "1a", "--n", "33", "--t-end", "5", "-o", str(file)]) == 2
+    assert main(["pfhub", "1a", "--n", "65", "--t-end", "5", "-o", str(file)]) == 2
     said = " ".join(capsys.readouterr().err.split())
     assert "n = 32" in said
     assert "n = 33" in said
@@ -212,6 +212,8 @@ def test_new_then_run_then_report(capsys: pytest.CaptureFixture[str], tmp_path: 
         (["simulate", LAGP, "--set", "n=3"], "'n' = 3"),
         (["simulate", LAGP, "--set", "n"], "NAME=VALUE"),
         (["simulate", LAGP, "--set", "nn=64"], "Did you mean 'n'"),
+        (["pfhub", "1a", "-o", "nowhere/one.csv"], "no folder nowhere"),
+        (["pfhub", "1a", "-o", "."], "is a folder"),
         (["simulate", LAGP, "--system", "nasicon"], "there is: lagp"),
         (["simulate", LAGP, "--seed", "-1"], "--seed"),
         (["material", "AlGe3"], "Li"),

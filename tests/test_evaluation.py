@@ -13,8 +13,10 @@ from pymatgen.core.composition import Composition as PymatgenComposition
 import dynaphase as dp
 from dynaphase import evaluation
 from dynaphase.errors import CompositionError, ConfigError, SimulationError
-from dynaphase.evaluation import degraded_extent, evaluate_candidate, make_candidate, particle_fractions
+from dynaphase.evaluation import evaluate_candidate, make_candidate
+from dynaphase.material_inputs import particle_fractions
 from dynaphase.materials import get_system
+from dynaphase.paper_chain import degraded_extent
 
 LAGP = get_system("lagp")
 SMALL = {"n": 48}

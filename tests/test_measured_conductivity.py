@@ -9,7 +9,7 @@ import pytest
 
 import dynaphase as dp
 from dynaphase.descriptors import mean_linear_intercept
-from dynaphase.evaluation import CERAMIC_GRAIN_SIZE_NM, conduction_parameters
+from dynaphase.material_inputs import CERAMIC_GRAIN_SIZE_NM, conduction_parameters
 from dynaphase.materials import get_system
 from dynaphase.materials.conductivity import load_measurements
 from dynaphase.phasefield.microstructure import make_microstructure

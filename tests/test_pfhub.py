@@ -11,7 +11,7 @@ import pytest
 from dynaphase.errors import CampaignError, ConfigError, Interrupted
 from dynaphase.pfhub import PROBLEMS, ForeignCheckpointError, PFHubResult, evolution, refinement, run_problem
 from dynaphase.pfhub.charged import charged, cut_planes, sine_data
-from dynaphase.pfhub.electrostatics import Electrostatics
+from dynaphase.pfhub.electrostatics import CosineElectrostatics
 from dynaphase.pfhub.manufactured import PARTS, ManufacturedModel, ManufacturedProblem, measure_error
 from dynaphase.pfhub.nucleation import CRITICAL_RADIUS, NucleationEnergy, nucleus
 from dynaphase.pfhub.ostwald import OrientedParticles, ostwald
@@ -222,7 +222,7 @@ def test_ostwald_against_published_curves() -> None:
 UNIT = np.random.default_rng(5)
 
 
-def electrodes(n: int) -> Electrostatics:
+def electrodes(n: int) -> CosineElectrostatics:
     return charged(n)[2]
 
 
@@ -464,8 +464,8 @@ class StopAt:
 @pytest.mark.parametrize(
     ("problem", "options", "stop"),
     [
-        ("1a", {"n": 32, "t_end": 5.0}, 9),
-        ("6a", {"n": 32, "t_end": 2.0}, 1),
+        ("1a", {"n": 64, "t_end": 5.0}, 9),
+        ("6a", {"n": 64, "t_end": 2.0}, 1),
         ("8a", {"n": 40, "t_end": 2.0, "tolerance": 1e-4}, 40),
     ],
 )
@@ -491,17 +491,17 @@ def test_an_interrupted_run_goes_on_where_it_stopped(problem, options, stop, tmp
 
 def test_without_a_keeper_an_interruption_stays_one() -> None:
     with pytest.raises(KeyboardInterrupt):
-        run_problem("1a", n=32, t_end=5.0, on_progress=StopAt(3))
+        run_problem("1a", n=64, t_end=5.0, on_progress=StopAt(3))
 
 
 def test_checkpoints_are_made_while_the_run_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     from dynaphase.pfhub import checkpoint
 
     kept: list[object] = []
-    run_problem("1a", n=32, t_end=2.0, on_checkpoint=kept.append)
+    run_problem("1a", n=64, t_end=2.0, on_checkpoint=kept.append)
     assert kept == []
     monkeypatch.setattr(checkpoint, "INTERVAL_S", 0.0)
-    result = run_problem("1a", n=32, t_end=2.0, on_checkpoint=kept.append)
+    result = run_problem("1a", n=64, t_end=2.0, on_checkpoint=kept.append)
     assert len(kept) == result.checks["n_steps"]
 
 
@@ -616,18 +616,25 @@ def test_what_cannot_be_run_is_said() -> None:
     with pytest.raises(ConfigError, match="PFHub problem '9z' is not available; there is: 1a"):
         run_problem("9z")
     assert PROBLEMS == ("1a", "1b", "1c", "2a", "2b", "6a", "7a", "7b", "7c", "8a")
-    with pytest.raises(ConfigError, match="at least 32"):
-        run_problem("1a", n=16)
+    with pytest.raises(ConfigError, match="64 to 4096 cells"):
+        run_problem("1a", n=63)
     with pytest.raises(ConfigError, match="multiple of 5"):
         run_problem("1c", n=64)
-    with pytest.raises(ConfigError, match="at least 32"):
+    with pytest.raises(ConfigError, match="32 to 4096 cells"):
         run_problem("6a", n=31)
     with pytest.raises(ConfigError, match="tolerance must be positive"):
         run_problem("8a", tolerance=0.0)
     with pytest.raises(ConfigError, match="t_end must be positive"):
         run_problem("2a", t_end=0.0)
-    with pytest.raises(ConfigError, match="tolerance must be positive"):
-        run_problem("1b", tolerance=-1.0)
+    for tolerance in (-1.0, 0.02):
+        with pytest.raises(ConfigError, match=r"at most 0\.01"):
+            run_problem("1b", tolerance=tolerance)
+    with pytest.raises(ConfigError, match="memory"):
+        run_problem("8a", n=2_000_000)
+    with pytest.raises(ConfigError, match="kappa"):
+        ManufacturedProblem(kappa=-1.0)
+    with pytest.raises(ConfigError, match="periodic"):
+        ManufacturedProblem(b1=7.0)
     with pytest.raises(ConfigError, match="even number of cells"):
         run_problem("7a", n=65)
     with pytest.raises(ConfigError, match="either a constant step dt or a tolerance"):

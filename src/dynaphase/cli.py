@@ -321,6 +321,10 @@ def _kept_run(output: Path | None) -> Iterator[dict[str, Any]]:
     if output is None:
         yield {}
         return
+    if output.is_dir():
+        raise ConfigError(f"{output} is a folder; give a file in it, {output / 'result.csv'} for instance")
+    if not output.parent.is_dir():  # before the work, not after it
+        raise ConfigError(f"there is no folder {output.parent} to write {output.name} into; make it first")
     checkpoint = output.with_name(f"{output.name}.checkpoint")
     before = None
     if checkpoint.exists():

@@ -11,7 +11,10 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from dynaphase.errors import ConfigError, unknown_choice
-from dynaphase.settings import MODELS, PaperSettings, Section, explain
+from dynaphase.settings import PaperSettings, Section, explain
+
+CAMPAIGN_MODELS: Final = ("paper",)
+"""Models that a campaign can run."""
 
 __all__ = ["PRESETS", "CampaignConfig", "load_config", "make_config"]
 
@@ -58,7 +61,7 @@ class CampaignConfig(Section):
     """A whole campaign.  `identity` is the part that must not change once there are records."""
 
     system: str = "lagp"
-    model: str = MODELS[0]
+    model: str = CAMPAIGN_MODELS[0]
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     settings: PaperSettings = PaperSettings()
     space: SpaceSection = SpaceSection()
@@ -152,9 +155,9 @@ def load_config(path: str | Path) -> CampaignConfig:
 
 def make_config(content: Mapping[str, Any], origin: str = "configuration") -> CampaignConfig:
     """Check a configuration given as nested mappings; see `load_config` for the errors."""
-    model = content.get("model", MODELS[0])
-    if model not in MODELS:
-        raise unknown_choice("model", model, MODELS)
+    model = content.get("model", CAMPAIGN_MODELS[0])
+    if model not in CAMPAIGN_MODELS:
+        raise unknown_choice("model of a campaign", model, CAMPAIGN_MODELS)
     try:
         return CampaignConfig.model_validate(content)
     except ValidationError as error:

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dynaphase.errors import ConfigError, unknown_choice
 
-__all__ = ["MODELS", "PaperSettings", "Section", "explain", "make_settings"]
+__all__ = ["MODELS", "ModelSettings", "PaperSettings", "PhysicalSettings", "Section", "explain", "make_settings"]
 
-MODELS: Final = ("paper",)
+MODELS: Final = ("paper", "physical")
 """Models that are built; the first is the default."""
 
 
@@ -39,7 +39,29 @@ class PaperSettings(Section):
     temperature_K: float = Field(298.15, gt=100, lt=2000)
 
 
-def make_settings(model: str, options: Mapping[str, Any]) -> PaperSettings:
+class PhysicalSettings(Section):
+    """Options of the `physical` model."""
+
+    fidelity: Literal["eikonal", "96", "128", "256"] = Field(
+        "128", description="cells along the box; eikonal: 96, and the front in the sharp limit"
+    )
+    length_nm: float = Field(100.0, ge=40, le=400, description="side of the box")
+    chemistry: bool = Field(True, description="interphases at the lithium and the cathode side")
+    sweep_mV: float = Field(50.0, gt=0, le=150, description="rise of the potential in sweep_duration_s")
+    sweep_duration_s: float = Field(1000.0, gt=0, description="time of that rise; a slower sweep gives a lower η₅₀")
+    rest_duration_s: float = Field(1000.0, gt=0, description="when the width of the interphases is measured")
+    temperature_K: float = Field(298.15, gt=100, lt=2000)
+
+
+ModelSettings = PaperSettings | PhysicalSettings
+
+_SETTINGS: Final[Mapping[str, type[PaperSettings] | type[PhysicalSettings]]] = {
+    "paper": PaperSettings,
+    "physical": PhysicalSettings,
+}
+
+
+def make_settings(model: str, options: Mapping[str, Any]) -> ModelSettings:
     """Checked options of a model by its name.
 
     Raises
@@ -52,9 +74,9 @@ def make_settings(model: str, options: Mapping[str, Any]) -> PaperSettings:
     if not isinstance(options, Mapping):
         raise ConfigError(f"options of a model are a mapping of name to value, not {options!r}")
     try:
-        return PaperSettings.model_validate(options)
+        return _SETTINGS[model].model_validate(options)
     except ValidationError as error:
-        raise ConfigError("; ".join(explain(error, PaperSettings))) from None
+        raise ConfigError("; ".join(explain(error, _SETTINGS[model]))) from None
 
 
 def explain(error: ValidationError, root: type[BaseModel]) -> list[str]:

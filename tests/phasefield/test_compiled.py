@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+from types import FunctionType
 
 import numpy as np
 import pytest
 
-from dynaphase.phasefield.compiled import jit
+from dynaphase.phasefield.compiled import FASTMATH, jit, jit_inner
+from dynaphase.phasefield.conserved_loops import conserved_stages, conserved_steps
+from dynaphase.phasefield.field_loops import ConservedLoops, RelaxationLoops
+from dynaphase.phasefield.relaxation_loops import relaxation_stages, relaxation_steps
 
 MODULE = """
 from dynaphase.phasefield import compiled
@@ -118,3 +123,45 @@ def test_loops_run_without_the_lock_of_the_interpreter() -> None:
         time.sleep(0.001)
         n_turns += 1
     assert n_turns > 30
+
+
+@jit_inner
+def last(values: tuple[float, ...]) -> float:
+    if len(values) == 3:
+        return values[2]  # of a pair this would not compile
+    return values[1]
+
+
+@jit
+def last_doubled(values: tuple[float, ...]) -> float:
+    return 2.0 * last(values)
+
+
+def test_the_length_of_a_tuple_decides_before_the_compilation() -> None:
+    assert last_doubled((1.0, 2.0)) == 4.0
+    assert last_doubled((1.0, 2.0, 3.0)) == 6.0
+    assert isinstance(last, FunctionType), "in Python it is the function that was written"
+
+
+@pytest.mark.parametrize("name", ["relaxation_steps", "relaxation_stages", "conserved_steps", "conserved_stages"])
+def test_loops_of_single_precision_fields_compute_in_it_and_in_vectors(name: str) -> None:
+    """One literal of double precision or one index that may count from the end would halve the speed, or worse."""
+    from numba import njit
+
+    single, local, flat = np.dtype(np.float32), (0.1, -1.0, 0.0, 2.0), (True, True)
+    loops = ConservedLoops((8, 40), flat, single) if "conserved" in name else RelaxationLoops((8, 40), flat, single)
+    g, fields, weights = loops.geometry, [loops.new() for _ in range(4)], np.zeros((3, 5), single)
+    coefficients = loops.scalars(local), loops.scalar(0.1)
+    window = loops.window(local, 0.1, ()) if isinstance(loops, ConservedLoops) else None
+    function, arguments = {
+        "relaxation_steps": (relaxation_steps, (*fields[:2], 1, loops.chunk, g, *coefficients)),
+        "relaxation_stages": (relaxation_stages, (*fields, weights, loops.chunk, g, *coefficients)),
+        "conserved_steps": (conserved_steps, (*fields[:2], 1, window, g)),
+        "conserved_stages": (conserved_stages, (*fields, weights, window, g)),
+    }[name]
+    fresh = njit(fastmath=set(FASTMATH), error_model="numpy")(function.py_func)  # type: ignore[attr-defined]
+    fresh(*arguments)
+    code = "".join(fresh.inspect_llvm().values())
+    assert not re.findall(r"= f(?:add|sub|mul|div) [^\n]*double", code)
+    assert re.search(r"= fmul [a-z ]*<\d+ x float>", code)
+    assert "masked.gather" not in code, "neighbours are read as they lie, not one by one"

@@ -142,7 +142,7 @@ def test_errors() -> None:
     grid = Grid((8, 8), 1.0, (NO_FLUX, PERIODIC))
     with pytest.raises(ConfigError, match="entries for the fields"):
         CoupledFields(grid, ("c",), OneField(), (2.0, 1.0), (1.0,), (True,))
-    with pytest.raises(ConfigError, match="must be positive"):
+    with pytest.raises(ConfigError, match="mobility finite and positive"):
         CoupledFields(grid, ("c",), OneField(), (2.0,), (0.0,), (True,))
     with pytest.raises(ConfigError, match="leak"):
         CoupledFields(Grid.box(8), ("c",), OneField(), (2.0,), (1.0,), (True,))

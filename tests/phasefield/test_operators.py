@@ -10,7 +10,7 @@ import pytest
 
 from dynaphase.errors import ConfigError
 from dynaphase.phasefield.differences import Differences
-from dynaphase.phasefield.grid import Boundary, Grid, Walls
+from dynaphase.phasefield.grid import Boundary, Grid, Walls, require_fitting
 from dynaphase.phasefield.operators import FloatArray, divergence_of_flux, gradient_energy, laplacian, pad
 
 PERIODIC, NO_FLUX, DIRICHLET = Boundary.PERIODIC, Boundary.NO_FLUX, Boundary.DIRICHLET
@@ -141,6 +141,20 @@ def test_values_may_vary_along_a_wall() -> None:
     rate = np.empty((6, 5))
     Differences(grid).laplacian(np.zeros((6, 5)), rate, (Walls(wall, None), PERIODIC))
     np.testing.assert_allclose(rate[0], 2 * wall)
+
+
+def test_boundaries_are_checked() -> None:
+    assert Grid((6, 5), 1.0, ("periodic", "no-flux")).boundaries == (PERIODIC, NO_FLUX)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="a boundary is one of periodic"):
+        Grid((6, 5), 1.0, ("bogus", "no-flux"))  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="a boundary is one of periodic"):
+        laplacian(np.zeros((6, 5)), Grid((6, 5), 1.0, (PERIODIC, PERIODIC)), boundaries=("x", PERIODIC))  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="whole numbers"):
+        Grid((6.0, 5), 1.0, (PERIODIC, PERIODIC))  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="2 boundaries, one per axis, not 1"):
+        require_fitting((PERIODIC,), (6, 5))
+    with pytest.raises(ConfigError, match="axis 0 have shape"):
+        require_fitting((Walls(np.zeros(6), None), PERIODIC), (6, 5))
 
 
 def test_errors() -> None:

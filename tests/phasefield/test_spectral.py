@@ -381,7 +381,7 @@ def test_what_it_cannot_do_is_said() -> None:
         SemiImplicitSpectral(rtol=0.0)
     with pytest.raises(ConfigError, match="kappa has 1 entries"):
         GradientFlow(grid, ("a", "b"), Quartic(), (1.0,), (1.0, 1.0), (True, True), (1.0, 1.0))
-    with pytest.raises(ConfigError, match="mobility must be positive"):
+    with pytest.raises(ConfigError, match="mobility must be finite"):
         GradientFlow(grid, ("a",), Quartic(), (1.0,), (0.0,), (True,), (1.0,))
     model = GradientFlow(grid, ("c",), Quartic(), (0.2,), (1.0,), (True,), (1.5,))
     with pytest.raises(SimulationError, match="5 steps were not enough"):

@@ -94,6 +94,11 @@ def test_an_energy_term_drives_a_conserved_field_and_keeps_its_amount(mobility: 
     assert run.state[0].mean() > run.state[-1].mean() + 0.1
 
 
+def test_the_stiffness_knows_that_the_mobility_varies() -> None:
+    """A strong tilt under M(c): the derivative of the flux by M is most of the Jacobian."""
+    check_model(add_terms(cahn_hilliard(Polynomial((0.1, 0.0, 1.0))), Gravity(GRID, 30.0)), STATE, conserved=("c",))
+
+
 def test_an_energy_term_drives_a_field_that_is_not_conserved() -> None:
     model = add_terms(AllenCahn(GRID, AllenCahnParameters(WELL, 2.0, 1.5)), Confinement(GRID, 0.7), Gravity(GRID, 0.1))
     check_energy_term(Confinement(GRID, 0.7), GRID, STATE)
@@ -145,6 +150,10 @@ def test_what_cannot_be_added_is_refused() -> None:
         add_terms(cahn_hilliard(), object())  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="claims to conserve"):
         add_terms(cahn_hilliard(), Decay(0.1, conserved=("eta",)))
+    with pytest.raises(ConfigError, match="is a class"):
+        add_terms(cahn_hilliard(), Decay)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="tuple of field names"):
+        add_terms(cahn_hilliard(), Decay(0.1, conserved="c"))  # type: ignore[arg-type]
 
 
 # --- the kits notice ---------------------------------------------------------------------------------------------
@@ -172,6 +181,12 @@ class Overwriting(Decay):
 class TooCalm(Decay):
     def spectral_radius(self, state: FloatArray) -> float:
         return 0.5 * self.rate
+
+
+@dataclass(frozen=True)
+class NoNumber(Decay):
+    def spectral_radius(self, state: FloatArray) -> float:
+        return math.nan
 
 
 @dataclass(frozen=True)
@@ -208,6 +223,8 @@ def test_kits_tell_what_is_broken() -> None:
     with pytest.raises(AssertionError, match="at rest"):
         check_mechanism(Decay(0.2), ("c",), STATE, rest=np.ones(GRID.shape))
     parameters = CahnHilliardParameters(WELL, 2.0)
+    with pytest.raises(AssertionError, match="says nan"):
+        check_mechanism(NoNumber(0.2), ("c",), STATE)
     for broken, message in ((WrongSign, "rises"), (Leaking, "does not conserve"), (TooSoft, "power method")):
         with pytest.raises(AssertionError, match=message):
             check_model(broken(GRID, parameters), STATE, conserved=("c",))

@@ -7,7 +7,7 @@ f, κ and M as in problem 1, k = 0.09, ε = 90, on the square 0 … 100 without 
 Φ = sin(y/7) on x = 100, no normal field on y = 0 and 100.
 
 The reported F is not what the flow lowers: the chemical potential contains all of the potential of the wall data, the
-reported energy half of it.  The functional that falls is ``energy`` of the model (see `Electrostatics`).
+reported energy half of it.  The functional that falls is ``energy`` of the model (see `CosineElectrostatics`).
 
 Accuracy: n·∇Φ does not vanish on the electrodes, so n·∇(∇²c) does not either, and the cosine coefficients of c fall
 as the fourth power of the wave number (the weak form is exact, its convergence algebraic).  The wall data do not meet
@@ -24,7 +24,7 @@ from typing import Final
 import numpy as np
 
 from dynaphase.pfhub.case import Case, Cuts
-from dynaphase.pfhub.electrostatics import Electrostatics, cosines
+from dynaphase.pfhub.electrostatics import CosineElectrostatics, cosines
 from dynaphase.pfhub.spinodal import cahn_hilliard, concentration, square
 from dynaphase.phasefield.grid import Boundary
 from dynaphase.phasefield.models.gradient_flow import GradientFlow
@@ -47,11 +47,11 @@ def sine_data(m: FloatArray) -> FloatArray:
     )
 
 
-def charged(n: int) -> tuple[ExtendedModel, GradientFlow, Electrostatics, FloatArray]:
+def charged(n: int) -> tuple[ExtendedModel, GradientFlow, CosineElectrostatics, FloatArray]:
     """The model of problem 6a on n × n cells, its two parts, and the initial state."""
     grid = square(n, Boundary.NO_FLUX, _EDGE)
     flow = cahn_hilliard(grid)
-    term = Electrostatics(grid, _COUPLING, _PERMITTIVITY, sine_data)
+    term = CosineElectrostatics(grid, _COUPLING, _PERMITTIVITY, sine_data)
     return add_terms(flow, term), flow, term, concentration(grid, 0.04, wave_number=0.2)
 
 
@@ -66,7 +66,7 @@ def charged_cases(n: int) -> list[Case]:
     return [Case(model, state, measure, cuts=lambda final: cut_planes(term, final))]
 
 
-def cut_planes(term: Electrostatics, state: FloatArray) -> Cuts:
+def cut_planes(term: CosineElectrostatics, state: FloatArray) -> Cuts:
     """Concentration and potential along x = 50 and y = 50, at the cell centres and on the walls.
 
     Both are values of the cosine expansion on the lines themselves, so no interpolation enters; on the walls 0 and 100

@@ -26,7 +26,7 @@ from dynaphase.phasefield.grid import Grid
 from dynaphase.phasefield.operators import FloatArray
 from dynaphase.phasefield.spectral_basis import Coefficients, SpectralBasis
 
-__all__ = ["Electrostatics", "cosines"]
+__all__ = ["CosineElectrostatics", "cosines"]
 
 
 def cosines(points: FloatArray, n: int, length: float) -> FloatArray:
@@ -37,7 +37,7 @@ def cosines(points: FloatArray, n: int, length: float) -> FloatArray:
 
 
 @dataclass(frozen=True)
-class Electrostatics:
+class CosineElectrostatics:
     """The energy term F₁ = ∫ k c (½Φ_c + Φ_V) dV of charges k c in their own field and in that of the walls.
 
     Φ_c is the potential of the charges between grounded walls, Φ_V that of the wall data without charges,

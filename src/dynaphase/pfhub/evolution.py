@@ -43,6 +43,8 @@ class Evolution:
     columns: tuple[str, ...]
     """Names of what the cases measure, the energy that falls left out."""
     n: int
+    least_n: int
+    """Fewer cells leave the interface unresolved."""
     t_end: float
     tolerance: float
     max_dt: float
@@ -68,15 +70,21 @@ def _ostwald_cases(boundary: Boundary) -> Callable[[int], list[Case]]:
 
 
 _P, _N, _ENERGY = Boundary.PERIODIC, Boundary.NO_FLUX, ("free_energy",)
+_FRACTION = (*_ENERGY, "fraction")
+
+LOOSEST: Final = 1e-2
+"""Largest tolerance: looser ones let the energy rise."""
+
+MOST_CELLS: Final = 4096
 
 EVOLUTIONS: Final = {
-    "1a": Evolution(_spinodal_cases(_P), _ENERGY, n=256, t_end=1000.0, tolerance=5e-4, max_dt=40.0),
-    "1b": Evolution(_spinodal_cases(_N), _ENERGY, n=200, t_end=1e5, tolerance=1e-4, max_dt=40.0),
-    "1c": Evolution(tee_cases, _ENERGY, n=100, t_end=1e5, tolerance=1e-4, max_dt=400.0, stepper=_explicit),
-    "2a": Evolution(_ostwald_cases(_P), _ENERGY, n=200, t_end=100.0, tolerance=3e-4, max_dt=0.5),
-    "2b": Evolution(_ostwald_cases(_N), _ENERGY, n=200, t_end=100.0, tolerance=3e-4, max_dt=0.5),
-    "6a": Evolution(charged_cases, _ENERGY, n=128, t_end=400.0, tolerance=1e-4, max_dt=40.0),
-    "8a": Evolution(nucleation_cases, ("free_energy", "fraction"), n=200, t_end=200.0, tolerance=2e-6, max_dt=0.5),
+    "1a": Evolution(_spinodal_cases(_P), _ENERGY, n=256, least_n=64, t_end=1000.0, tolerance=5e-4, max_dt=40.0),
+    "1b": Evolution(_spinodal_cases(_N), _ENERGY, n=200, least_n=64, t_end=1e5, tolerance=1e-4, max_dt=40.0),
+    "1c": Evolution(tee_cases, _ENERGY, n=100, least_n=50, t_end=1e5, tolerance=1e-4, max_dt=400.0, stepper=_explicit),
+    "2a": Evolution(_ostwald_cases(_P), _ENERGY, n=200, least_n=64, t_end=100.0, tolerance=3e-4, max_dt=0.5),
+    "2b": Evolution(_ostwald_cases(_N), _ENERGY, n=200, least_n=64, t_end=100.0, tolerance=3e-4, max_dt=0.5),
+    "6a": Evolution(charged_cases, _ENERGY, n=128, least_n=32, t_end=400.0, tolerance=1e-4, max_dt=40.0),
+    "8a": Evolution(nucleation_cases, _FRACTION, n=200, least_n=40, t_end=200.0, tolerance=2e-6, max_dt=0.5),
 }
 """The problems by name."""
 
@@ -98,8 +106,13 @@ def run_evolution(
     tolerance = problem.tolerance if tolerance is None else tolerance
     if not 0 < t_end < math.inf:
         raise ConfigError(f"t_end must be positive and finite, not {t_end}")
-    if not 0 < tolerance < math.inf:
-        raise ConfigError(f"tolerance must be positive and finite, not {tolerance}")
+    if not 0 < tolerance <= LOOSEST:
+        raise ConfigError(f"tolerance must be positive and at most {LOOSEST:g}, not {tolerance}")
+    if not problem.least_n <= n <= MOST_CELLS:
+        raise ConfigError(
+            f"problem {name} takes {problem.least_n} to {MOST_CELLS} cells along the edge, not {n}: fewer leave the "
+            "interface unresolved, more do not fit into memory"
+        )
     settings = {"n": n, "t_end": t_end, "tolerance": tolerance}
     run = _Run(name, problem.cases(n), problem.stepper(tolerance, problem.max_dt), t_end, settings_line(name, settings))
     if resume_from is not None:

@@ -42,6 +42,16 @@ class ManufacturedProblem:
     b2: float = 22 * math.pi
     c2: float = 0.0625 * math.pi
 
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.kappa) and self.kappa > 0):
+            raise ConfigError(f"kappa must be positive and finite, not {self.kappa}")
+        for name in ("b1", "b2"):
+            turns = getattr(self, name) / (2 * math.pi)
+            if abs(turns - round(turns)) > 1e-9:
+                raise ConfigError(
+                    f"{name} = {getattr(self, name)} is no multiple of 2π, so the front is not periodic in x"
+                )
+
     def front(self, x: FloatArray, time: float) -> FloatArray:
         """The place α(x, t) of the front."""
         return np.asarray(0.25 + self.a1 * time * np.sin(self.b1 * x) + self.a2 * np.sin(self.b2 * x + self.c2 * time))

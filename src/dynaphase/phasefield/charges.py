@@ -28,7 +28,9 @@ __all__ = ["Electrostatics"]
 class Electrostatics:
     """The energy term of charges k c; add it with `dynaphase.phasefield.terms.add_terms`.
 
-    Keeps the last potential, from which the next solve starts: give every thread its own.
+    Keeps the last potential, from which the next solve starts: give every thread its own.  The rate of one state then
+    depends on the states before it within the tolerance of the solve, 1e-10, so a resumed run agrees to that, not to
+    the last bit.
 
     Parameters
     ----------
@@ -51,7 +53,13 @@ class Electrostatics:
         boundaries: Boundaries,
         field: int | None = None,
     ) -> None:
-        sigma = np.broadcast_to(np.asarray(permittivity, dtype=np.float64), grid.shape)
+        sigma = np.asarray(permittivity, dtype=np.float64)
+        if sigma.shape not in ((), grid.shape) or not np.all(np.isfinite(sigma) & (sigma > 0)):
+            raise ConfigError(
+                f"the permittivity must be positive and finite, a number or an array of shape {grid.shape}; it has "
+                f"shape {sigma.shape} and values from {np.min(sigma)} to {np.max(sigma)}"
+            )
+        sigma = np.broadcast_to(sigma, grid.shape)
         self._problem = EllipticProblem(sigma, boundaries, grid.spacing_nm)
         if self._problem.is_singular:
             raise ConfigError(

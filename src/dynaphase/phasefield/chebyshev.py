@@ -73,9 +73,8 @@ class Coefficients(NamedTuple):
     c: FloatArray
 
     def weights(self, dt: float) -> FloatArray:
-        """Factors of Y₀, Y_{j−1}, Y_{j−2}, F_{j−1} and F₀ in stage j of a step `dt`, (s + 1, 5)."""
-        rest = 1.0 - self.mu - self.nu
-        return np.stack([rest, self.mu, self.nu, self.mu_tilde * dt, self.gamma_tilde * dt], axis=1)
+        """Factors of Y_{j−1} − Y₀, Y_{j−2} − Y₀, F_{j−1} and F₀ in stage j of a step `dt`, (s + 1, 4)."""
+        return np.stack([self.mu, self.nu, self.mu_tilde * dt, self.gamma_tilde * dt], axis=1)
 
 
 @lru_cache(maxsize=256)
@@ -298,8 +297,9 @@ class _ChebyshevIntegration:
     def _stop_when_too_long(self) -> None:
         if self._n_steps + self._n_rejected >= self._method.max_steps:
             raise SimulationError(
-                f"{self._method.max_steps} steps were not enough: t = {self.time:.6g} was reached; loosen rtol or "
-                "atol (near equilibrium an absolute floor is needed), or raise max_steps"
+                f"{self._method.max_steps} steps were not enough: t = {self.time:.6g} was reached with steps of "
+                f"{self._dt:.3g}; loosen rtol or atol (near equilibrium an absolute floor is needed), raise max_steps, "
+                "or check the model where the state grows without bound"
             )
 
 

@@ -29,6 +29,17 @@ def scaled_change(
     return float(np.sqrt(np.mean(scaled**2, dtype=np.float64)))
 
 
+def clear_columns(columns: FloatArray) -> FloatArray:
+    """The same array, (3, n): sums, lowest and highest values of nothing yet."""
+    columns[0], columns[1], columns[2] = 0.0, math.inf, -math.inf
+    return columns
+
+
+def root_mean(sums: FloatArray, n: int) -> float:
+    """Square root of the mean over `n` values."""
+    return math.sqrt(float(np.sum(sums)) / n)
+
+
 class PlainWork:
     """Stages by ``rhs`` and one compiled combination after each; methods as in `ChebyshevWork`."""
 
@@ -36,6 +47,7 @@ class PlainWork:
         self._model, self._rate = model, rate_of(model)
         self._start, self._slope, self._even, self._odd, self._end_slope = (np.empty_like(state) for _ in range(5))
         self._end = self._even
+        self._columns = np.empty((3, min(256, state.size)))
 
     def load(self, time: float, state: FloatArray, slope: FloatArray | None) -> None:
         np.copyto(self._start, state)
@@ -51,11 +63,13 @@ class PlainWork:
         previous, before = self._odd, self._even
         for j in range(2, len(weights)):
             self._rate(float(times[j - 1]), previous, self._end_slope)
-            combine(start, slope, previous.reshape(-1), before.reshape(-1), 0, start.size, rate, weights, j)
+            combine(start, slope, previous.reshape(-1), before.reshape(-1), rate, weights, j)
             previous, before = before, previous
         self._end = previous
         self._rate(float(times[-1]), previous, self._end_slope)
-        return plain_error(start, slope, previous.reshape(-1), rate, dt, rtol, atol)
+        columns = clear_columns(self._columns)
+        plain_error(start, slope, previous.reshape(-1), rate, dt, rtol, atol, columns)
+        return root_mean(columns[0], start.size)
 
     def accept(self) -> None:
         # the arrays change places: the old state and slope become work space
@@ -113,7 +127,9 @@ class PaddedWork:
         self._end = self._odd if len(weights) % 2 == 0 else self._even
         self._equation.rate(self._end, self._end_slope)
         ends = self._start, self._slope, self._end, self._end_slope
-        return padded_error(*ends, dt, rtol, atol, self._columns, self._loops.geometry)
+        columns = clear_columns(self._columns)
+        padded_error(*ends, dt, rtol, atol, columns, self._loops.geometry)
+        return root_mean(columns[0], math.prod(self._loops.shape))
 
     def accept(self) -> None:
         other = self._even if self._end is self._odd else self._odd

@@ -1,4 +1,4 @@
-"""The one decorator that turns a Python loop into machine code and remembers it on disk.
+"""The decorators that turn Python loops into machine code, and the memory of it on disk.
 
 Numba's own ``cache=True`` has three holes, all closed here: it raises at decoration when no cache directory can be
 written, it shows a traceback at every start once a cache file is truncated, and it reuses machine code although a
@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
-__all__ = ["FASTMATH", "jit"]
+__all__ = ["FASTMATH", "jit", "jit_inner"]
 
 FASTMATH: Final = frozenset({"contract"})
 """Licence given to the compiler: fuse a·b + c into one instruction, nothing else.
@@ -48,13 +48,42 @@ def jit(function: _Function) -> _Function:
     """
     from numba import njit
 
-    dispatcher = njit(fastmath=set(FASTMATH), error_model="numpy", nogil=True)(function)
+    # no entrance for callers in C: nobody comes from there, and it has to be compiled too
+    options: dict[str, Any] = {"nogil": True, "no_cfunc_wrapper": True, **_arithmetic()}
+    dispatcher: Any = njit(**options)(function)
     if hasattr(dispatcher, "_cache"):  # absent when NUMBA_DISABLE_JIT is set: then it is the plain function
         try:
             dispatcher._cache = _ForgivingCache(function)
         except (RuntimeError, OSError) as reason:  # RuntimeError: no directory can hold the cache
             _log.info("%s is compiled anew in every process: %s", function.__qualname__, reason)
     return cast("_Function", dispatcher)
+
+
+def jit_inner(function: _Function) -> _Function:
+    """Let compiled functions call `function`, which then becomes part of their machine code.
+
+    Compiled only there, without an entrance for Python, which takes a third of the compilation of a small function;
+    called from Python it runs as it is written, slowly.  A condition on ``len`` of an argument that is a tuple is
+    decided before the compilation: what does not hold for this length costs nothing.
+
+    Parameters
+    ----------
+    function : callable
+        As for :func:`jit`.
+
+    Returns
+    -------
+    callable
+        `function` itself.
+    """
+    from numba.extending import register_jitable
+
+    registered: Any = register_jitable(**_arithmetic())(function)
+    return cast("_Function", registered)
+
+
+def _arithmetic() -> dict[str, Any]:
+    return {"fastmath": set(FASTMATH), "error_model": "numpy"}
 
 
 class _ForgivingCache:

@@ -12,21 +12,26 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from dynaphase.phasefield.chebyshev_loops import combine, first_stage
-from dynaphase.phasefield.compiled import jit
+import numpy as np
+
+from dynaphase.phasefield.chebyshev_loops import first_stage
+from dynaphase.phasefield.compiled import jit, jit_inner
 from dynaphase.phasefield.padding import (
     GHOSTS,
+    ONE,
     Geometry,
     RealArray,
     Scalars,
+    Strides,
     copy_within,
     fill_ends,
     fill_rows,
-    row_start,
+    neighbours,
+    span,
 )
 from dynaphase.phasefield.relaxation_loops import horner, local_sum
 
-__all__ = ["Window", "conserved_rate", "conserved_stages", "conserved_steps"]
+__all__ = ["Window", "conserved_stages", "conserved_steps"]
 
 
 class Window(NamedTuple):
@@ -46,9 +51,9 @@ class Window(NamedTuple):
     """Coefficients of M(c), two or more; one stands for a constant that is contained in `local` and `face`."""
 
 
-@jit
+@jit_inner
 def _open(c: RealArray, first: int, m: int, w: Window, g: Geometry) -> tuple[int, int, int]:
-    """Compute what the `m` planes from `first` on need; where the planes below, at and above them begin."""
+    """Compute what the `m` planes from `first` on need; their first cell in the window, and those below and above."""
     slot = first % 3
     plane, n, to = first + 2, m, 2
     if first == 0:
@@ -56,119 +61,85 @@ def _open(c: RealArray, first: int, m: int, w: Window, g: Geometry) -> tuple[int
     elif w.chunk == 1:  # three planes change places
         to = (first + 2) % 3
     else:  # the last two planes of the last chunk are the first two of this one
-        copy_within(w.potential, w.chunk * g.plane, 0, 2 * g.plane + g.lead)
-        if len(w.factors) > 1:
-            copy_within(w.mobilities, w.chunk * g.plane, 0, 2 * g.plane + g.lead)
-    _fill_window(c, plane, n, to, w, g)
+        _carry_over(w, g, w.factors)
+    _fill_window(c, plane, n, to, w, g, w.factors)
+    cell = GHOSTS * g.row + g.lead
     if w.chunk == 1:
-        return slot * g.plane, (slot + 1) % 3 * g.plane, (slot + 2) % 3 * g.plane
-    return 0, g.plane, 2 * g.plane
+        return cell + slot * g.plane, cell + (slot + 1) % 3 * g.plane, cell + (slot + 2) % 3 * g.plane
+    return cell, cell + g.plane, cell + 2 * g.plane
 
 
-@jit
-def _fill_window(c: RealArray, first: int, m: int, slot: int, w: Window, g: Geometry) -> None:
+@jit_inner
+def _carry_over(w: Window, g: Geometry, factors: Scalars) -> None:
+    """Move the last two planes of the window to its beginning."""
+    copy_within(w.potential, w.chunk * g.plane, 0, 2 * g.plane + g.lead)
+    if len(factors) > 1:
+        copy_within(w.mobilities, w.chunk * g.plane, 0, 2 * g.plane + g.lead)
+
+
+@jit_inner
+def _fill_window(c: RealArray, first: int, m: int, slot: int, w: Window, g: Geometry, factors: Scalars) -> None:
     """Potential of `m` planes; plane 0 is the ghost next to the first cell."""
     # from one cache line before the first cell, so that all but two neighbours are read along lines
     start, n, to = (first + 1) * g.plane + g.row, m * g.plane - 2 * g.row + g.lead, slot * g.plane + g.row
-    ends = max(0, to - g.plane + g.lead + g.n_z)
-    kept = _take_pair(w.potential, ends)
-    local_sum(c, start, n, w.potential, to, g, w.local, w.face)
-    _put_pair(w.potential, ends, kept)
-    if len(w.factors) > 1:
-        kept = _take_pair(w.mobilities, ends)
-        here, target = c[start : start + n], w.mobilities[to : to + n]
-        for p in range(n):
-            target[p] = horner(here[p], w.factors)
-        _put_pair(w.mobilities, ends, kept)
+    # the ghosts at the end of the row before are of the old state, while the field there may be new already
+    ends = np.uintp(max(0, to - g.plane + g.lead + g.n_z))
+    u = w.potential
+    kept, kept_next = u[ends], u[ends + ONE]
+    local_sum(c, start, n, u, to, g.strides, w.local, w.face)
+    u[ends], u[ends + ONE] = kept, kept_next
+    if len(factors) > 1:
+        mobilities = w.mobilities
+        kept, kept_next = mobilities[ends], mobilities[ends + ONE]
+        here, there = np.uintp(start), np.uintp(to)
+        for p in range(np.uintp(n)):
+            mobilities[there + p] = horner(c[here + p], factors)
+        mobilities[ends], mobilities[ends + ONE] = kept, kept_next
 
 
-@jit
-def _take_pair(planes: RealArray, at: int) -> tuple[Any, Any]:
-    """The ghosts at the end of the row before: of the old state, while the field there may be new already."""
-    return planes[at], planes[at + 1]
+@jit_inner
+def _inflow(low: Any, here: Any, high: Any, w: Window, strides: Strides, factors: Scalars) -> Any:
+    """Σ over faces of what flows into the entry `here` of the window; `low` and `high` as in `neighbours`."""
+    u = w.potential
+    if len(factors) == 1:
+        return neighbours(u, low, here, high, strides) - w.diagonal * u[here]
+    inflow = _through_pair(u, w.mobilities, low, here, high)
+    inflow += _through_pair(u, w.mobilities, here - ONE, here, here + ONE)
+    if len(strides) == 3:
+        inflow += _through_pair(u, w.mobilities, here - strides[1], here, here + strides[1])
+    return inflow
 
 
-@jit
-def _put_pair(planes: RealArray, at: int, pair: tuple[Any, Any]) -> None:
-    planes[at], planes[at + 1] = pair
+@jit_inner
+def _through_pair(u: RealArray, m: RealArray, low: Any, here: Any, high: Any) -> Any:
+    """Inflow through the two faces across one axis, by varying mobility.
+
+    (m₀ + m₁)(u₁ − u₀) is the same number, with the other sign, seen from the other side.
+    """
+    return (m[here] + m[low]) * (u[low] - u[here]) + (m[here] + m[high]) * (u[high] - u[here])
 
 
-@jit
-def _add_inflow(w: Window, low: int, here: int, high: int, n: int, out: RealArray, to: int, g: Geometry) -> None:
+@jit_inner
+def _add_inflow(
+    low: int, here: int, high: int, n: int, out: RealArray, to: int, w: Window, strides: Strides, factors: Scalars
+) -> None:
     """Add Σ over faces of what flows in to `n` entries of `out` from `to` on."""
-    if len(w.factors) > 1:
-        _add_pair(w.potential, w.mobilities, low, here, high, n, out, to)
-        _add_pair(w.potential, w.mobilities, here - 1, here, here + 1, n, out, to)
-        if g.row > 0:
-            _add_pair(w.potential, w.mobilities, here - g.row, here, here + g.row, n, out, to)
-    else:
-        u, target = w.potential, out[to : to + n]
-        below, above, own = u[low : low + n], u[high : high + n], u[here : here + n]
-        left, right = u[here - 1 : here - 1 + n], u[here + 1 : here + 1 + n]
-        if g.row == 0:
-            for p in range(n):
-                target[p] += ((below[p] + above[p]) + (left[p] + right[p])) - w.diagonal * own[p]
-        else:
-            front, back = u[here - g.row : here - g.row + n], u[here + g.row : here + g.row + n]
-            for p in range(n):
-                around = ((below[p] + above[p]) + (left[p] + right[p])) + (front[p] + back[p])
-                target[p] += around - w.diagonal * own[p]
+    below, own, above, target = np.uintp(low), np.uintp(here), np.uintp(high), np.uintp(to)
+    for p in range(np.uintp(n)):
+        out[target + p] += _inflow(below + p, own + p, above + p, w, strides, factors)
 
 
 @jit
-def _face(m_0: Any, u_0: Any, m_1: Any, u_1: Any) -> Any:
-    """(m₀ + m₁)(u₁ − u₀): the same number, with the other sign, seen from the other side."""
-    return (m_0 + m_1) * (u_1 - u_0)
-
-
-@jit
-def _add_pair(u: RealArray, m: RealArray, low: int, here: int, high: int, n: int, out: RealArray, to: int) -> None:
-    """Add the inflow through the two faces across one axis, by varying mobility."""
-    u_0, u_1, u_2 = u[low : low + n], u[here : here + n], u[high : high + n]
-    m_0, m_1, m_2 = m[low : low + n], m[here : here + n], m[high : high + n]
-    target = out[to : to + n]
-    for p in range(n):
-        target[p] += _face(m_1[p], u_1[p], m_0[p], u_0[p]) + _face(m_1[p], u_1[p], m_2[p], u_2[p])
-
-
-@jit
-def _span(first: int, m: int, g: Geometry) -> tuple[int, int, int]:
-    """Of `m` planes from `first` on: entries before the first cell of a plane, first cell, number of entries."""
-    return GHOSTS * g.row + g.lead, row_start(first, 0, g), m * g.plane - 2 * GHOSTS * (g.row + 1)
-
-
-@jit
-def _clear(out: RealArray, to: int, n: int) -> None:
-    """Set `n` entries to zero."""
-    target = out[to : to + n]
-    for p in range(n):
-        target[p] = 0
-
-
-@jit
-def conserved_rate(c: RealArray, out: RealArray, w: Window, g: Geometry) -> None:
-    """Write the rate of `c` into `out`, its ghosts too: a sum of filled arrays is then filled."""
-    for first in range(0, g.n_x, w.chunk):
-        m = min(w.chunk, g.n_x - first)
-        low, here, high = _open(c, first, m, w, g)
-        margin, to, n = _span(first, m, g)
-        _clear(out, to, n)
-        _add_inflow(w, low + margin, here + margin, high + margin, n, out, to, g)
-    fill_rows(out, 0, g.n_x, g)
-    fill_ends(out, g)
-
-
-@jit
-def conserved_steps(c: RealArray, n_steps: int, w: Window, g: Geometry) -> None:
-    """Add the rate to `c`, `n_steps` times, in place."""
+def conserved_steps(c: RealArray, out: RealArray, n_steps: int, w: Window, g: Geometry) -> None:
+    """Add the rate of `c` to `out` and fill its ghosts, `n_steps` times; a step is made where `out` is `c`."""
     for _ in range(n_steps):
         for first in range(0, g.n_x, w.chunk):
             m = min(w.chunk, g.n_x - first)
             low, here, high = _open(c, first, m, w, g)
-            margin, to, n = _span(first, m, g)
-            _add_inflow(w, low + margin, here + margin, high + margin, n, c, to, g)
-            fill_rows(c, first, first + m, g)
-        fill_ends(c, g)
+            to, n = span(first, m, g)
+            _add_inflow(low, here, high, n, out, to, w, g.strides, w.factors)
+            fill_rows(out, first, m, g, g.strides)
+        fill_ends(out, g)
 
 
 @jit
@@ -178,14 +149,12 @@ def conserved_stages(
     even: RealArray,
     odd: RealArray,
     weights: RealArray,
-    row: RealArray,
     w: Window,
     g: Geometry,
 ) -> None:
     """All stages of one step from `start` with its rate `slope`; the last one is in `even` if its number is even.
 
-    `weights` are those of `first_stage` and `combine`, a row of five for each stage; `row` is room for the rates of
-    one chunk.
+    `weights` are those of `first_stage` and `combine`, a row of four for each stage.
     """
     first_stage(start, slope, even, odd, weights)
     previous, before = odd, even
@@ -193,23 +162,15 @@ def conserved_stages(
         for first in range(0, g.n_x, w.chunk):
             m = min(w.chunk, g.n_x - first)
             low, here, high = _open(previous, first, m, w, g)
-            margin, to, n = _span(first, m, g)
-            if g.row == 0 and len(w.factors) == 1:
-                _combine_inflow(
-                    w, low + margin, here + margin, high + margin, n, start, slope, previous, before, to, weights, j
-                )
-            else:
-                _clear(row, 0, n)
-                _add_inflow(w, low + margin, here + margin, high + margin, n, row, 0, g)
-                combine(start, slope, previous, before, to, n, row, weights, j)
-            fill_rows(before, first, first + m, g)
+            to, n = span(first, m, g)
+            _combine_inflow(low, here, high, n, start, slope, previous, before, to, weights, j, w, g.strides, w.factors)
+            fill_rows(before, first, m, g, g.strides)
         fill_ends(before, g)
         previous, before = before, previous
 
 
-@jit
+@jit_inner
 def _combine_inflow(
-    w: Window,
     low: int,
     here: int,
     high: int,
@@ -221,14 +182,16 @@ def _combine_inflow(
     to: int,
     weights: RealArray,
     j: int,
+    w: Window,
+    strides: Strides,
+    factors: Scalars,
 ) -> None:
-    """`_add_inflow` and `combine` in one pass, for constant mobility in two dimensions."""
-    rest, mu, nu, mu_dt, gamma_dt = weights[j, 0], weights[j, 1], weights[j, 2], weights[j, 3], weights[j, 4]
-    u = w.potential
-    below, above, own = u[low : low + n], u[high : high + n], u[here : here + n]
-    left, right = u[here - 1 : here - 1 + n], u[here + 1 : here + 1 + n]
-    y0, f0, y = start[to : to + n], slope[to : to + n], previous[to : to + n]
-    target = before[to : to + n]
-    for p in range(n):
-        rate = ((below[p] + above[p]) + (left[p] + right[p])) - w.diagonal * own[p]
-        target[p] = rest * y0[p] + mu * y[p] + nu * target[p] + mu_dt * rate + gamma_dt * f0[p]
+    """`_add_inflow` and `combine` in one pass."""
+    mu, nu, mu_dt, gamma_dt = weights[j, 0], weights[j, 1], weights[j, 2], weights[j, 3]
+    below, own, above, target = np.uintp(low), np.uintp(here), np.uintp(high), np.uintp(to)
+    for p in range(np.uintp(n)):
+        rate = _inflow(below + p, own + p, above + p, w, strides, factors)
+        q = target + p
+        y0 = start[q]
+        gain = mu * (previous[q] - y0) + nu * (before[q] - y0) + mu_dt * rate + gamma_dt * slope[q]
+        before[q] = y0 + gain

@@ -82,3 +82,6 @@ class ResponsiveModel(Protocol):
 
     def response_radius(self, state: FloatArray) -> float:
         """Upper bound on the norm of that linear map: max M · 4d/Δx² or L, the larger over the fields."""
+
+    def response_slope(self, state: FloatArray, driving: FloatArray) -> float:
+        """Upper bound on the norm of its derivative by the state at fixed `driving`; 0 for constant mobilities."""

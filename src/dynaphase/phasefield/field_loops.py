@@ -15,20 +15,19 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from dynaphase.phasefield.conserved_loops import Window, conserved_rate, conserved_stages, conserved_steps
+from dynaphase.phasefield.conserved_loops import Window, conserved_stages, conserved_steps
 from dynaphase.phasefield.padding import (
     Geometry,
+    Layers,
     RealArray,
     Scalars,
     as_layers,
-    load,
     make_geometry,
     make_padded,
     make_planes,
     require_alike,
-    store,
 )
-from dynaphase.phasefield.relaxation_loops import relaxation_rate, relaxation_stages, relaxation_steps
+from dynaphase.phasefield.relaxation_loops import relaxation_stages, relaxation_steps
 
 __all__ = ["ConservedLoops", "PaddedEquation", "PaddedLoops", "RelaxationLoops"]
 
@@ -77,11 +76,11 @@ class PaddedLoops:
 
     def load(self, field: RealArray, padded: RealArray) -> None:
         """Copy a C-contiguous `field` into a padded array and fill its ghosts."""
-        load(as_layers(field, self.shape), padded, self.geometry)
+        Layers(padded, self.geometry).load(as_layers(field, self.shape))
 
     def store(self, padded: RealArray, field: RealArray) -> None:
         """Copy the cells of a padded array into a C-contiguous `field`."""
-        store(padded, as_layers(field, self.shape), self.geometry)
+        Layers(padded, self.geometry).store(as_layers(field, self.shape))
 
     def scalar(self, value: float) -> Any:
         """`value` in the precision of the field."""
@@ -92,44 +91,36 @@ class PaddedLoops:
         return tuple(self.dtype.type(value) for value in values)
 
     @cached_property
-    def row(self) -> RealArray:
-        """Room for one chunk of planes."""
-        return make_planes(self.chunk, self.geometry, self.dtype)
-
-    @cached_property
-    def first(self) -> RealArray:
+    def first(self) -> Layers:
         """A padded array."""
-        return self.new()
+        return Layers(self.new(), self.geometry)
 
     @cached_property
-    def second(self) -> RealArray:
+    def second(self) -> Layers:
         """Another padded array."""
-        return self.new()
+        return Layers(self.new(), self.geometry)
 
-    def _load_pair(self, state: RealArray, out: RealArray) -> None:
-        self.load(state, self.first)
+    def write_rate(self, equation: PaddedEquation, state: RealArray, out: RealArray) -> None:
+        """Write the rate of `state` into `out`."""
         require_alike(state, out)
+        self.first.load(as_layers(state, self.shape))
+        equation.rate(self.first.padded, self.second.padded)
+        self.second.store(as_layers(out, self.shape))
 
 
 class RelaxationLoops(PaddedLoops):
     """Loops of ∂c/∂t = P(c) + `face`·Σ(neighbours of c), P with the ascending coefficients `local`."""
 
-    def rhs(self, state: RealArray, out: RealArray, local: Sequence[float], face: float) -> None:
-        """Write the rate of `state` into `out`."""
-        self._load_pair(state, out)
-        relaxation_rate(self.first, self.second, self.chunk, self.geometry, self.scalars(local), self.scalar(face))
-        self.store(self.second, out)
-
     def steps(self, state: RealArray, n_steps: int, local: Sequence[float], face: float) -> None:
         """Replace c by P(c) + `face`·Σ(neighbours of c), `n_steps` times, in place."""
-        self.load(state, self.first)
-        relaxation_steps(
-            self.first, self.second, n_steps, self.chunk, self.geometry, self.scalars(local), self.scalar(face)
-        )
-        self.store(self.second if n_steps % 2 else self.first, state)
+        field, even, odd = as_layers(state, self.shape), self.first, self.second
+        even.load(field)
+        chunk, coefficients = self.chunk, self.scalars(local)
+        relaxation_steps(even.padded, odd.padded, n_steps, chunk, self.geometry, coefficients, self.scalar(face))
+        (odd if n_steps % 2 else even).store(field)
 
     def bind(self, local: Sequence[float], face: float) -> PaddedEquation:
-        """The equation with these coefficients, for the Chebyshev stages."""
+        """The equation with these coefficients."""
         return _Relaxation(self, self.scalars(local), self.scalar(face))
 
 
@@ -141,24 +132,17 @@ class ConservedLoops(PaddedLoops):
     the caller's.
     """
 
-    def rhs(
-        self, state: RealArray, out: RealArray, local: Sequence[float], face: float, mobility: Sequence[float]
-    ) -> None:
-        """Write the rate of `state` into `out`."""
-        self._load_pair(state, out)
-        conserved_rate(self.first, self.second, self.window(local, face, mobility), self.geometry)
-        self.store(self.second, out)
-
     def steps(
         self, state: RealArray, n_steps: int, local: Sequence[float], face: float, mobility: Sequence[float]
     ) -> None:
         """Add the rate to `state`, `n_steps` times, in place."""
-        self.load(state, self.first)
-        conserved_steps(self.first, n_steps, self.window(local, face, mobility), self.geometry)
-        self.store(self.first, state)
+        field, layers = as_layers(state, self.shape), self.first
+        layers.load(field)
+        conserved_steps(layers.padded, layers.padded, n_steps, self.window(local, face, mobility), self.geometry)
+        layers.store(field)
 
     def bind(self, local: Sequence[float], face: float, mobility: Sequence[float]) -> PaddedEquation:
-        """The equation with these coefficients, for the Chebyshev stages."""
+        """The equation with these coefficients."""
         return _Conserved(self, self.window(local, face, mobility))
 
     def window(self, local: Sequence[float], face: float, mobility: Sequence[float]) -> Window:
@@ -188,11 +172,11 @@ class _Relaxation:
         self.geometry, self.new = loops.geometry, loops.new
 
     def rate(self, c: RealArray, out: RealArray) -> None:
-        relaxation_rate(c, out, self._loops.chunk, self.geometry, self._local, self._face)
+        relaxation_steps(c, out, 1, self._loops.chunk, self.geometry, self._local, self._face)
 
     def stages(self, start: RealArray, slope: RealArray, even: RealArray, odd: RealArray, weights: RealArray) -> None:
-        chunk, row = self._loops.chunk, self._loops.row
-        relaxation_stages(start, slope, even, odd, weights, row, chunk, self.geometry, self._local, self._face)
+        chunk = self._loops.chunk
+        relaxation_stages(start, slope, even, odd, weights, chunk, self.geometry, self._local, self._face)
 
 
 class _Conserved:
@@ -201,7 +185,8 @@ class _Conserved:
         self.geometry, self.new = loops.geometry, loops.new
 
     def rate(self, c: RealArray, out: RealArray) -> None:
-        conserved_rate(c, out, self._window, self.geometry)
+        out.fill(0)
+        conserved_steps(c, out, 1, self._window, self.geometry)
 
     def stages(self, start: RealArray, slope: RealArray, even: RealArray, odd: RealArray, weights: RealArray) -> None:
-        conserved_stages(start, slope, even, odd, weights, self._loops.row, self._window, self.geometry)
+        conserved_stages(start, slope, even, odd, weights, self._window, self.geometry)

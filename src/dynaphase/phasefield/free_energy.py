@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -67,10 +68,16 @@ class Polynomial:
 
     def extremes(self, low: float, high: float) -> tuple[float, float]:
         """Least and greatest value on [low, high]: at an end, or where the derivative vanishes."""
-        turning = np.roots(self.derivative().coefficients[::-1])
-        inside = [x.real for x in turning if low < x.real < high]  # a complex pair costs one idle candidate
+        inside = [x for x in _turning_points(self.coefficients) if low < x < high]
         values = self(np.array([low, high, *inside]))
         return float(np.min(values)), float(np.max(values))
+
+
+@lru_cache(maxsize=256)
+def _turning_points(coefficients: tuple[float, ...]) -> tuple[float, ...]:
+    """Real parts of the zeros of the derivative; a complex pair costs one idle candidate."""
+    slope = Polynomial(coefficients).derivative()
+    return tuple(float(x.real) for x in np.roots(slope.coefficients[::-1]))
 
 
 class BulkEnergy(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from dynaphase.errors import ConfigError
 
-__all__ = ["Boundary", "Grid", "WallValue", "Walls", "walls_of"]
+__all__ = ["Boundary", "Grid", "WallValue", "Walls", "require_fitting", "walls_of"]
 
 WallValue = float | npt.NDArray[Any] | None
 """What a field does at a wall: None, nothing crosses (n·∇u = 0); else the value on the face, one number or one for
@@ -54,6 +55,8 @@ def walls_of(boundary: Boundary | Walls) -> Walls | None:
     match boundary:
         case Walls():
             return boundary
+        case str() if not isinstance(boundary, Boundary):
+            return walls_of(_named(boundary))
         case Boundary.PERIODIC:
             return None
         case Boundary.NO_FLUX:
@@ -62,6 +65,30 @@ def walls_of(boundary: Boundary | Walls) -> Walls | None:
             return Walls(None, 0.0)
         case Boundary.DIRICHLET:
             return Walls(0.0, 0.0)
+    raise ConfigError(f"a boundary is one of {', '.join(Boundary)} or Walls(low, high), not {boundary!r}")
+
+
+def require_fitting(boundaries: Sequence[Boundary | Walls], shape: tuple[int, ...]) -> None:
+    """Raise `ConfigError` unless there is a boundary for every axis and every array of wall values fits its wall."""
+    if len(boundaries) != len(shape):
+        raise ConfigError(
+            f"a field of shape {shape} needs {len(shape)} boundaries, one per axis, not {len(boundaries)}"
+        )
+    for axis, boundary in enumerate(boundaries):
+        walls = walls_of(boundary)
+        face = shape[:axis] + shape[axis + 1 :]
+        for value in () if walls is None else (walls.low, walls.high):
+            if value is not None and np.shape(value) not in ((), face):
+                raise ConfigError(
+                    f"the values on a wall of axis {axis} have shape {np.shape(value)}; that wall has {face} cells"
+                )
+
+
+def _named(boundary: str) -> Boundary:
+    try:
+        return Boundary(boundary)
+    except ValueError:
+        raise ConfigError(f"a boundary is one of {', '.join(Boundary)}, not {boundary!r}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +110,9 @@ class Grid:
     boundaries: tuple[Boundary, ...]
 
     def __post_init__(self) -> None:
+        if any(isinstance(n, bool) or not isinstance(n, int | np.integer) for n in self.shape):
+            raise ConfigError(f"a grid has whole numbers of cells, not {self.shape}")
+        object.__setattr__(self, "boundaries", tuple(_named(boundary) for boundary in self.boundaries))
         if len(self.shape) != len(self.boundaries):
             raise ConfigError(f"a grid of shape {self.shape} needs {len(self.shape)} boundaries, one per axis")
         if min(self.shape) < 4:

@@ -288,11 +288,6 @@ class Multigrid:
         self.rebuild(problem)
 
     @property
-    def n_levels(self) -> int:
-        """Number of grids."""
-        return len(self._levels)
-
-    @property
     def n_bytes(self) -> int:
         """Memory of the hierarchy and its work arrays."""
         arrays = [array for array in self._work if isinstance(array, np.ndarray)]

@@ -134,6 +134,9 @@ def neighbours(field: FloatArray, axis: int, boundary: Boundary | Walls) -> tupl
 def laplacian(field: FloatArray, grid: Grid, *, order: int = 2, boundaries: Boundaries | None = None) -> FloatArray:
     """∇²C by 3 or 5 points along each axis (1/nm² times the unit of `field`); error O(Δx²) or O(Δx⁴).
 
+    In the cells next to a wall of fixed value the error is O(1) or O(Δx³), which the solution of an equation does not
+    feel: it converges at the full order.
+
     Parameters
     ----------
     field : array, shape of the grid

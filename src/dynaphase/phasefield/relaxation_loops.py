@@ -6,23 +6,31 @@ Importing this module imports numba: do it inside the function that needs it.  A
 Every constant arrives in the precision of the field (one float64 literal would turn a float32 loop into a float64
 one), so Δt, 1/Δx² and the diagonal of the Laplacian are folded into the coefficients before the loop.  The number
 of coefficients is part of the type: each degree of a polynomial is compiled, and vectorized, on its own.
-
-The loops run over slices that all begin at 0: an index that is plainly not negative is what lets the compiler write
-vector code.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from dynaphase.phasefield.chebyshev_loops import combine, first_stage
-from dynaphase.phasefield.compiled import jit
-from dynaphase.phasefield.padding import GHOSTS, Geometry, RealArray, Scalars, fill_ends, fill_rows, row_start
+import numpy as np
 
-__all__ = ["horner", "local_sum", "relaxation_rate", "relaxation_stages", "relaxation_steps"]
+from dynaphase.phasefield.chebyshev_loops import first_stage
+from dynaphase.phasefield.compiled import jit, jit_inner
+from dynaphase.phasefield.padding import (
+    Geometry,
+    RealArray,
+    Scalars,
+    Strides,
+    fill_ends,
+    fill_rows,
+    neighbours,
+    span,
+)
+
+__all__ = ["horner", "local_sum", "relaxation_stages", "relaxation_steps"]
 
 
-@jit
+@jit_inner
 def horner(x: Any, coefficients: Scalars) -> Any:
     """Polynomial with ascending `coefficients` at `x`."""
     # the length of the tuple is part of its type, so the compiler unrolls this loop
@@ -32,52 +40,33 @@ def horner(x: Any, coefficients: Scalars) -> Any:
     return value
 
 
-@jit
+@jit_inner
 def local_sum(
-    c: RealArray, first: int, n: int, out: RealArray, to: int, g: Geometry, local: Scalars, face: Any
+    c: RealArray, first: int, n: int, out: RealArray, to: int, strides: Strides, local: Scalars, face: Any
 ) -> None:
     """Write P(c) + `face`·Σ(neighbours of c) of `n` entries from `first` on into `out` from `to` on."""
-    here, target = c[first : first + n], out[to : to + n]
-    left, right = c[first - 1 : first - 1 + n], c[first + 1 : first + 1 + n]
-    low, high = c[first - g.plane : first - g.plane + n], c[first + g.plane : first + g.plane + n]
-    if g.row == 0:
-        for p in range(n):
-            target[p] = horner(here[p], local) + face * ((low[p] + high[p]) + (left[p] + right[p]))
-    else:
-        front, back = c[first - g.row : first - g.row + n], c[first + g.row : first + g.row + n]
-        for p in range(n):
-            around = ((low[p] + high[p]) + (left[p] + right[p])) + (front[p] + back[p])
-            target[p] = horner(here[p], local) + face * around
-
-
-@jit
-def _span(first: int, m: int, g: Geometry) -> tuple[int, int]:
-    """First cell and number of entries of `m` planes from `first` on: what one flat loop covers."""
-    return row_start(first, 0, g), m * g.plane - 2 * GHOSTS * (g.row + 1)
-
-
-@jit
-def relaxation_rate(c: RealArray, out: RealArray, chunk: int, g: Geometry, local: Scalars, face: Any) -> None:
-    """Write the rate of `c` into `out`, its ghosts too: a sum of filled arrays is then filled.
-
-    The ghosts of a `chunk` of planes are filled while it is in cache.
-    """
-    for low in range(0, g.n_x, chunk):
-        m = min(chunk, g.n_x - low)
-        first, n = _span(low, m, g)
-        local_sum(c, first, n, out, first, g, local, face)
-        fill_rows(out, low, low + m, g)
-    fill_ends(out, g)
+    start, target, plane = np.uintp(first), np.uintp(to), strides[0]
+    for p in range(np.uintp(n)):
+        q = start + p
+        out[target + p] = horner(c[q], local) + face * neighbours(c, q - plane, q, q + plane, strides)
 
 
 @jit
 def relaxation_steps(
     even: RealArray, odd: RealArray, n_steps: int, chunk: int, g: Geometry, local: Scalars, face: Any
 ) -> None:
-    """Replace c by P(c) + `face`·Σ(neighbours of c), `n_steps` times; c is `even`, and at an odd step `odd`."""
+    """Replace c by P(c) + `face`·Σ(neighbours of c), `n_steps` times; c is `even`, and at an odd step `odd`.
+
+    The ghosts of a `chunk` of planes are filled while it is in cache.
+    """
     now, then = even, odd
     for _ in range(n_steps):
-        relaxation_rate(now, then, chunk, g, local, face)
+        for low in range(0, g.n_x, chunk):
+            m = min(chunk, g.n_x - low)
+            first, n = span(low, m, g)
+            local_sum(now, first, n, then, first, g.strides, local, face)
+            fill_rows(then, low, m, g, g.strides)
+        fill_ends(then, g)
         now, then = then, now
 
 
@@ -88,7 +77,6 @@ def relaxation_stages(
     even: RealArray,
     odd: RealArray,
     weights: RealArray,
-    row: RealArray,
     chunk: int,
     g: Geometry,
     local: Scalars,
@@ -96,17 +84,40 @@ def relaxation_stages(
 ) -> None:
     """All stages of one step from `start` with its rate `slope`; the last one is in `even` if its number is even.
 
-    `weights` are those of `first_stage` and `combine`, a row of five for each stage; the rates of a `chunk` of planes
-    at a time pass through `row`.
+    `weights` are those of `first_stage` and `combine`, a row of four for each stage.
     """
     first_stage(start, slope, even, odd, weights)
     previous, before = odd, even
     for j in range(2, weights.shape[0]):
         for low in range(0, g.n_x, chunk):
             m = min(chunk, g.n_x - low)
-            first, n = _span(low, m, g)
-            local_sum(previous, first, n, row, 0, g, local, face)
-            combine(start, slope, previous, before, first, n, row, weights, j)
-            fill_rows(before, low, low + m, g)
+            first, n = span(low, m, g)
+            _combine_sum(start, slope, previous, before, first, n, weights, j, g.strides, local, face)
+            fill_rows(before, low, m, g, g.strides)
         fill_ends(before, g)
         previous, before = before, previous
+
+
+@jit_inner
+def _combine_sum(
+    start: RealArray,
+    slope: RealArray,
+    previous: RealArray,
+    before: RealArray,
+    first: int,
+    n: int,
+    weights: RealArray,
+    j: int,
+    strides: Strides,
+    local: Scalars,
+    face: Any,
+) -> None:
+    """`local_sum` and `combine` in one pass."""
+    mu, nu, mu_dt, gamma_dt = weights[j, 0], weights[j, 1], weights[j, 2], weights[j, 3]
+    begin, plane = np.uintp(first), strides[0]
+    for p in range(np.uintp(n)):
+        q = begin + p
+        y = previous[q]
+        rate = horner(y, local) + face * neighbours(previous, q - plane, q, q + plane, strides)
+        y0 = start[q]
+        before[q] = y0 + (mu * (y - y0) + nu * (before[q] - y0) + mu_dt * rate + gamma_dt * slope[q])

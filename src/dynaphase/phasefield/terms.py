@@ -126,12 +126,13 @@ class ExtendedModel:
         return self.model.variational_derivative(state) + self._driving(state)
 
     def spectral_radius(self, state: FloatArray) -> float:
-        """Sum of the bounds of model, energy terms (‖R‖ times the curvature) and mechanisms."""
+        """Sum of the bounds of model, energy terms (‖R‖ · curvature + ‖∂R/∂u δF₁/δu‖) and mechanisms."""
         radius = self.model.spectral_radius(state) + sum(m.spectral_radius(state) for m in self.mechanisms)
         if self.energy_terms:
             assert isinstance(self.model, ResponsiveModel)
             curvature = sum(term.curvature(state) for term in self.energy_terms)
             radius += self.model.response_radius(state) * curvature
+            radius += self.model.response_slope(state, self._driving(state))
         return radius
 
     def add_response(self, state: FloatArray, driving: FloatArray, out: FloatArray) -> None:
@@ -141,6 +142,10 @@ class ExtendedModel:
     def response_radius(self, state: FloatArray) -> float:
         """The model's."""
         return _responsive(self.model).response_radius(state)
+
+    def response_slope(self, state: FloatArray, driving: FloatArray) -> float:
+        """The model's."""
+        return _responsive(self.model).response_slope(state, driving)
 
     def _driving(self, state: FloatArray) -> FloatArray:
         driving = np.zeros_like(state)
@@ -171,6 +176,8 @@ def add_terms(model: PhaseFieldModel, *terms: EnergyTerm | Mechanism) -> Extende
         field the model does not have.
     """
     for term in terms:
+        if isinstance(term, type):
+            raise ConfigError(f"{term.__name__} is a class: add an object of it, {term.__name__}(…)")
         if not isinstance(term, EnergyTerm | Mechanism):
             raise ConfigError(
                 f"{type(term).__name__} is no term: give it energy, add_derivative and curvature (a term of the free "
@@ -195,6 +202,11 @@ def _responsive(model: PhaseFieldModel) -> ResponsiveModel:
 
 def _require_known(model: PhaseFieldModel, mechanisms: Sequence[Mechanism]) -> None:
     for mechanism in mechanisms:
+        if not isinstance(mechanism.conserved, tuple):
+            raise ConfigError(
+                f"conserved of {type(mechanism).__name__} must be a tuple of field names, () for none, not "
+                f"{mechanism.conserved!r}"
+            )
         unknown = sorted(set(mechanism.conserved) - set(model.fields))
         if unknown:
             raise ConfigError(

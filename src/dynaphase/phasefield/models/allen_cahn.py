@@ -83,7 +83,8 @@ class AllenCahn:
 
     def rhs(self, state: FloatArray, out: FloatArray) -> None:
         """Write ∂η/∂t of `state` into `out`."""
-        self._loops(state.dtype).rhs(state, out, *self._coefficients(1.0))
+        loops = self._loops(state.dtype)
+        loops.write_rate(loops.bind(*self._coefficients(1.0)), state, out)
 
     def euler_steps(self, state: FloatArray, dt: float, n_steps: int) -> None:
         """Advance `state` in place by `n_steps` explicit Euler steps of `dt`, in one compiled loop."""
@@ -122,6 +123,10 @@ class AllenCahn:
     def response_radius(self, state: FloatArray) -> float:
         """L."""
         return self.parameters.mobility
+
+    def response_slope(self, state: FloatArray, driving: FloatArray) -> float:
+        """0: the mobility is constant."""
+        return 0.0
 
     def spectral_radius(self, state: FloatArray) -> float:
         """Bound on |λ| of the Jacobian −L(f'' − κ∇²), derived here.

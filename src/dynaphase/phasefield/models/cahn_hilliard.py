@@ -88,7 +88,8 @@ class CahnHilliard:
 
     def rhs(self, state: FloatArray, out: FloatArray) -> None:
         """Write ∂c/∂t of `state` into `out`."""
-        self._loops(state.dtype).rhs(state, out, *self._coefficients(1.0))
+        loops = self._loops(state.dtype)
+        loops.write_rate(loops.bind(*self._coefficients(1.0)), state, out)
 
     def euler_steps(self, state: FloatArray, dt: float, n_steps: int) -> None:
         """Advance `state` in place by `n_steps` explicit Euler steps of `dt`, in one compiled loop."""
@@ -121,6 +122,14 @@ class CahnHilliard:
         """(4d/Δx²) max M for d dimensions."""
         fastest = max(abs(m) for m in self._mobility.extremes(float(np.min(state)), float(np.max(state))))
         return 4.0 * len(self.grid.shape) / self.grid.spacing_nm**2 * fastest
+
+    def response_slope(self, state: FloatArray, driving: FloatArray) -> float:
+        """(2d/Δx²) max|M'| · span of `driving`: row and column sums of the derivative of the flux by M."""
+        if self._mobility.degree == 0:
+            return 0.0
+        low, high = float(np.min(state)), float(np.max(state))
+        slope = max(abs(m) for m in self._mobility.derivative().extremes(low, high))
+        return 2.0 * len(self.grid.shape) / self.grid.spacing_nm**2 * slope * float(np.ptp(driving))
 
     def variational_derivative(self, state: FloatArray) -> FloatArray:
         """μ = f'(c) − κ∇²c, the derivative of ``energy`` by each cell value over the cell volume."""

@@ -21,7 +21,7 @@ import numpy as np
 from dynaphase.errors import ConfigError
 from dynaphase.phasefield.differences import Differences
 from dynaphase.phasefield.free_energy import BulkEnergy
-from dynaphase.phasefield.grid import Grid, walls_of
+from dynaphase.phasefield.grid import Grid, require_fitting, walls_of
 from dynaphase.phasefield.operators import Boundaries, FloatArray, divergence_of_flux, gradient_energy, laplacian
 
 __all__ = ["CoupledFields", "Mobility"]
@@ -81,11 +81,13 @@ class CoupledFields:
             if len(getattr(self, name)) != len(self.fields):
                 raise ConfigError(f"{name} has {len(getattr(self, name))} entries for the fields {self.fields}")
         constants = [m for m in self.mobility if not callable(m)]
-        if min(self.kappa) < 0 or any(not m > 0 for m in constants):
-            raise ConfigError("kappa must not be negative, a constant mobility must be positive")
+        if not all(0 <= k < float("inf") for k in self.kappa) or any(not 0 < m < float("inf") for m in constants):
+            raise ConfigError("kappa must be finite and not negative, a constant mobility finite and positive")
         unknown = sorted(set(self.boundaries) - set(self.fields))
         if unknown:
             raise ConfigError(f"boundaries are given for {unknown}; the fields are {self.fields}")
+        for boundaries in self.boundaries.values():
+            require_fitting(boundaries, self.grid.shape)
         for name, is_conserved in zip(self.fields, self.is_conserved, strict=True):
             if is_conserved and _holds_value(self._boundaries(name)):
                 raise ConfigError(
@@ -150,6 +152,10 @@ class CoupledFields:
         """The greatest of max Mᵢ ‖∇²‖ (conserved) and max Lᵢ; ‖∇²‖ = 4d/Δx² at order 2, 16d/(3Δx²) at order 4."""
         return max(self._response_radii(self._stacked(state)))
 
+    def response_slope(self, state: FloatArray, driving: FloatArray) -> float:
+        """Σ |∂Mᵢ/∂uⱼ| · 2d max|Δdrivingᵢ|/Δx² (conserved) or Σ |∂Lᵢ/∂uⱼ| · max|drivingᵢ|."""
+        return self._mobility_slopes(self._stacked(state), self._stacked(driving))
+
     def spectral_radius(self, state: FloatArray) -> float:
         """Bound on |λ| of the Jacobian (derived here).
 
@@ -167,11 +173,12 @@ class CoupledFields:
         radius = max(radii) * self.bulk.curvature(fields)
         radius += max(r * k * bend for r, k in zip(radii, self.kappa, strict=True))
         if any(callable(m) for m in self.mobility):
-            radius += self._mobility_slopes(fields)
+            radius += self._mobility_slopes(
+                fields, self._stacked(self.variational_derivative(fields.reshape(self._shape)))
+            )
         return float(radius)
 
-    def _mobility_slopes(self, fields: FloatArray) -> float:
-        driving = self._stacked(self.variational_derivative(fields.reshape(self._shape)))
+    def _mobility_slopes(self, fields: FloatArray, driving: FloatArray) -> float:
         total = 0.0
         for i, mobility in enumerate(self.mobility):
             if not callable(mobility):

@@ -70,8 +70,11 @@ class GradientFlow:
         for name in ("kappa", "mobility", "is_conserved", "stabilisation"):
             if len(getattr(self, name)) != len(self.fields):
                 raise ConfigError(f"{name} has {len(getattr(self, name))} entries for the fields {self.fields}")
-        if min(*self.kappa, *self.stabilisation, 0.0) < 0 or not min(self.mobility) > 0:
-            raise ConfigError("kappa and stabilisation must not be negative, mobility must be positive")
+        if not all(0 <= k < float("inf") for k in (*self.kappa, *self.stabilisation)):
+            raise ConfigError("kappa and stabilisation must be finite and not negative")
+        if not all(0 < m < float("inf") for m in self.mobility):
+            raise ConfigError("mobility must be finite and positive")
+        _ = self.basis  # refuses walls that hold a value
 
     @cached_property
     def basis(self) -> SpectralBasis:
@@ -127,6 +130,10 @@ class GradientFlow:
     def response_radius(self, state: FloatArray) -> float:
         """The greatest of Mᵢ·max k² and Mᵢ."""
         return float(np.max(np.abs(self.response)))
+
+    def response_slope(self, state: FloatArray, driving: FloatArray) -> float:
+        """0: the mobilities are constant."""
+        return 0.0
 
     def spectral_radius(self, state: FloatArray) -> float:
         """Bound max |Mᵢ(k² or 1)| · (curvature of f + κᵢk²) on the eigenvalues of the Jacobian."""

@@ -180,7 +180,7 @@ class PaperModel:
     Parameters
     ----------
     grid : Grid
-        Two-dimensional; any boundary along either axis.
+        Two-dimensional; along each axis periodic, no-flux, or no-flux | dirichlet.
     parameters : PaperParameters
     """
 
@@ -194,6 +194,7 @@ class PaperModel:
     def __post_init__(self) -> None:
         if len(self.grid.shape) != 2:
             raise ConfigError(f"the paper model is two-dimensional; the grid has shape {self.grid.shape}")
+        ghost_rules(self.grid)  # refuses boundaries that the loops do not know
 
     def rhs(self, state: FloatArray, out: FloatArray) -> None:
         """Write ∂C/∂t (1/s) of `state` into `out`, both C-contiguous float64 of shape ``grid.shape``."""

@@ -1,0 +1,358 @@
+"""One evaluation with the `physical` model: a furnace, lithium that penetrates, interphases, conduction.
+
+composition → material → sintered structure → sweep of the potential and rest → conduction → descriptors → S and σ.
+
+Grain size and porosity are outcomes of one furnace schedule for every composition.  S is computed from grain size,
+voids and the thickness of decomposed electrolyte; the critical current density stands beside it, not in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from dynaphase.errors import SimulationError
+from dynaphase.material_inputs import (
+    CERAMIC_GRAIN_SIZE_NM,
+    TEMPERATURES_K,
+    conduction_parameters,
+    particle_fractions,
+    plane_notes,
+    require_finite,
+)
+from dynaphase.materials.base import Material, MaterialSystem
+from dynaphase.materials.wetted import wetted_boundaries
+from dynaphase.records import Candidate, Fields
+from dynaphase.settings import PhysicalSettings
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from dynaphase.phasefield.ceramic import Ceramic
+    from dynaphase.phasefield.furnace import SinteredStructure
+    from dynaphase.phasefield.models.interphase import InterphaseParameters
+    from dynaphase.phasefield.models.penetration import FrontParameters
+    from dynaphase.phasefield.operation import Sweep, SweepResult
+
+__all__ = ["PhysicalChain"]
+
+ZONE_WIDTH_NM: Final = 6.0
+"""Full width w_m of the zone in which a boundary is weak: numerical, the threshold in it is what is physical."""
+
+FRONT_WIDTH_NM: Final = 1.0
+"""λ of the lithium front."""
+
+LITHIUM_NM: Final = 5.0
+"""Thickness of lithium at the start."""
+
+SOLID: Final = 0.5
+"""Relative density above which a cell is solid."""
+
+S_PER_CM: Final = 0.01
+"""One S/m in S/cm."""
+
+_SHARE_OF_FURNACE: Final = 0.35
+"""Share of the time of an evaluation that the furnace takes, for the progress bar."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhysicalChain:
+    """Each method is one arrow of the chain."""
+
+    system: MaterialSystem
+    candidate: Candidate
+    settings: PhysicalSettings
+
+    def run(self, on_progress: Callable[[float], None] | None) -> dict[str, Any]:
+        """Values, descriptors, notes and fields of a record.
+
+        Raises
+        ------
+        SimulationError
+            Without host, or where a result is not finite.
+        """
+        material = self.material(self.settings.temperature_K)
+        if not material.assemblage.host_fraction > 0:
+            raise SimulationError(
+                f"{material.formula} forms none of the conducting host: there is no electrolyte to simulate"
+            )
+        structure = self.sinter(material, material["initial_grain_size_nm"])
+        if on_progress is not None:
+            on_progress(_SHARE_OF_FURNACE)
+        grain_size, is_censored = self.grain_size(structure)
+        ceramic = self.ceramic(material, structure, grain_size)
+        extent = self.rest(material, ceramic)
+        sweep, percolation = self.sweep(material, ceramic, on_progress)
+        conduction = self.conduct(material, structure, extent, grain_size)
+        descriptors, score, notes = self.measure(material, structure, extent, sweep, percolation, grain_size)
+        if is_censored:
+            notes += ("no grain boundary was crossed: the grain size is that of the box, a lower bound",)
+        thickness_cm = 1e-7 * self.settings.length_nm
+        descriptors["interphase_resistance_ohm_cm2"] = thickness_cm * (
+            1.0 / conduction["aged_conductivity_S_per_cm"] - 1.0 / conduction["across_conductivity_S_per_cm"]
+        )
+        values = {"stability_score": score, **conduction}
+        require_finite({**values, **descriptors})
+        return {
+            "values": values,
+            "descriptors": descriptors,
+            "notes": (*material.notes, *notes, *plane_notes(material)),
+            "fields": _fields(structure, ceramic, sweep, extent),
+        }
+
+    def material(self, temperature_K: float) -> Material:
+        return self.system.material(self.candidate.composition, temperature_K)
+
+    @property
+    def n_cells(self) -> int:
+        """Cells along each side of the box."""
+        return 96 if self.settings.fidelity == "eikonal" else int(self.settings.fidelity)
+
+    def sinter(self, material: Material, film_grain_size_nm: float) -> SinteredStructure:
+        """Grains, voids and particles; glass that does not fit on boundaries of that grain size is particles."""
+        from dynaphase.phasefield.furnace import FurnaceSchedule, sinter
+
+        spacing = self.settings.length_nm / self.n_cells
+        schedule = FurnaceSchedule(
+            reduced_time=material["reduced_time"],
+            densification_rate=material["densification_rate"],
+            initial_porosity=material["initial_porosity"],
+            initial_grain_size_nm=material["initial_grain_size_nm"],
+            width_nm=max(FurnaceSchedule().width_nm, 1.25 * spacing),
+        )
+        return sinter(
+            (self.n_cells, self.n_cells),
+            spacing,
+            schedule,
+            secondary=particle_fractions(material, film_grain_size_nm),
+            boundary_width_nm=material["boundary_width_numerical_nm"],
+            seed=self.candidate.seed,
+        )
+
+    def grain_size(self, structure: SinteredStructure) -> tuple[float, bool]:
+        """Mean linear intercept in the solid (nm), and whether it is that of the box."""
+        from dynaphase.descriptors import mean_linear_intercept
+
+        found = structure.microstructure
+        solid = found.density > SOLID
+        grains = mean_linear_intercept(found.grain_ids, found.spacing_nm, is_solid=solid, is_periodic=(True, True))
+        return grains.mean_nm, grains.is_censored
+
+    def ceramic(self, material: Material, structure: SinteredStructure, grain_size_nm: float) -> Ceramic:
+        import numpy as np
+
+        from dynaphase.phasefield.ceramic import Ceramic, boundary_strengths
+        from dynaphase.phasefield.grains import boundary_zone
+
+        found, wetted = structure.microstructure, wetted_boundaries(material, grain_size_nm)
+        strengths = boundary_strengths(
+            structure.boundaries.pairs, material["boundary_weibull_modulus"], self.candidate.seed
+        )
+        inclusions: dict[float, npt.NDArray[np.float64]] = {}
+        for k, phase in enumerate(found.phase_names, start=1):
+            factor = material[f"toughness_factor_{phase}"]
+            is_there = (found.phase_ids == k).astype(np.float64)
+            inclusions[factor] = inclusions[factor] + is_there if factor in inclusions else is_there
+        return Ceramic(
+            spacing_nm=found.spacing_nm,
+            density=found.density,
+            boundary=found.boundary,
+            boundary_zone=boundary_zone(structure.boundaries.distance_nm, ZONE_WIDTH_NM),
+            boundary_ratio=wetted.toughness_ratio * strengths,
+            toughness_Pa_sqrt_m=material["grain_toughness_Pa_sqrt_m"],
+            flaw_size_m=material["flaw_size_m"],
+            geometry_factor=material["geometry_factor"],
+            surface_energy_J_per_m2=material["lithium_interface_energy_J_per_m2"],
+            boundary_energy_J_per_m2=wetted.energy_J_per_m2,
+            zone_width_nm=ZONE_WIDTH_NM,
+            weakening=material["interphase_weakening"] if self.settings.chemistry else 0.0,
+            inclusions=inclusions,
+        )
+
+    def rest(self, material: Material, ceramic: Ceramic) -> npt.NDArray[np.float64]:
+        """Extent of decomposition on both sides after `rest_duration_s` without current."""
+        import numpy as np
+
+        from dynaphase.phasefield.operation import Sweep, rest
+
+        if not self.settings.chemistry:
+            return np.zeros(ceramic.shape)
+        moments = [self.settings.rest_duration_s]
+        anode = rest(ceramic, _anode(material), moments, self.protocol)[0]
+        turned = _turned(ceramic)
+        cathode = rest(turned, _cathode(material), moments, Sweep(lithium_nm=0.0))[0][::-1]
+        return np.clip(anode + cathode, 0.0, 1.0)
+
+    @property
+    def protocol(self) -> Sweep:
+        """The sweep that was asked for."""
+        from dynaphase.phasefield.operation import Sweep
+
+        settings = self.settings
+        rise = 1e-3 * settings.sweep_mV
+        return Sweep(rise, settings.sweep_duration_s, limit_V=max(0.150, rise), lithium_nm=LITHIUM_NM)
+
+    def sweep(
+        self, material: Material, ceramic: Ceramic, on_progress: Callable[[float], None] | None
+    ) -> tuple[SweepResult, float]:
+        """The sweep, and the rate-free threshold η_perc (V)."""
+        from dynaphase.phasefield.operation import percolation_overpotential, sharp_sweep, sweep
+
+        front = _front(material, self.settings.temperature_K)
+        chemistry = _anode(material) if self.settings.chemistry else None
+        percolation = percolation_overpotential(ceramic, self.protocol)
+        if self.settings.fidelity == "eikonal":
+            return sharp_sweep(ceramic, front, chemistry, self.protocol), percolation
+
+        def report(share: float) -> None:
+            if on_progress is not None:
+                on_progress(_SHARE_OF_FURNACE + (1.0 - _SHARE_OF_FURNACE) * share)
+
+        return sweep(ceramic, front, chemistry, self.protocol, on_progress=report), percolation
+
+    def conduct(
+        self,
+        material: Material,
+        structure: SinteredStructure,
+        extent: npt.NDArray[np.float64],
+        grain_size_nm: float,
+    ) -> dict[str, float]:
+        """Conductivities of the periodic polycrystal in both directions, and before and after the rest across it."""
+        from dynaphase.phasefield.models.conduction import (
+            ceramic_conductivity,
+            effective_activation_energy,
+            homogenize,
+            local_conductivity,
+        )
+
+        found = structure.microstructure
+        parameters = conduction_parameters(material, grain_size_nm)
+        sigma = local_conductivity(found, parameters)
+        along = [homogenize(sigma, found.spacing_nm, axis, "periodic", with_error=axis == 0) for axis in (0, 1)]
+        mean = 0.5 * (along[0].conductivity_S_per_m + along[1].conductivity_S_per_m)
+        at_temperature = [
+            homogenize(
+                local_conductivity(found, conduction_parameters(self.material(temperature), grain_size_nm)),
+                found.spacing_nm,
+                0,
+                "periodic",
+                near=along[0].factor,
+            ).conductivity_S_per_m
+            for temperature in TEMPERATURES_K
+        ]
+        across = homogenize(sigma, found.spacing_nm)
+        aged = homogenize(local_conductivity(found, parameters, extent), found.spacing_nm, near=across.factor)
+        # Ceramics have little boundary for glass to hide on: the same furnace, more particles.
+        has_glass = material["film_fraction"] > 0
+        in_ceramic = self.sinter(material, CERAMIC_GRAIN_SIZE_NM).microstructure if has_glass else found
+        ceramic = ceramic_conductivity(
+            in_ceramic,
+            conduction_parameters(material, CERAMIC_GRAIN_SIZE_NM),
+            CERAMIC_GRAIN_SIZE_NM,
+            boundary="periodic",
+        )
+        return {
+            "ionic_conductivity_S_per_cm": S_PER_CM * mean,
+            "ceramic_conductivity_S_per_cm": S_PER_CM * ceramic,
+            "across_conductivity_S_per_cm": S_PER_CM * across.conductivity_S_per_m,
+            "aged_conductivity_S_per_cm": S_PER_CM * aged.conductivity_S_per_m,
+            "conductivity_anisotropy": along[0].conductivity_S_per_m / along[1].conductivity_S_per_m,
+            "activation_energy_eV": effective_activation_energy(TEMPERATURES_K, at_temperature),
+            "discretization_error_decades": along[0].discretization_error_decades or 0.0,
+        }
+
+    def measure(
+        self,
+        material: Material,
+        structure: SinteredStructure,
+        extent: npt.NDArray[np.float64],
+        sweep: SweepResult,
+        percolation_V: float,
+        grain_size_nm: float,
+    ) -> tuple[dict[str, float], float, tuple[str, ...]]:
+        """Descriptors, S and what has to be said of them."""
+        from dynaphase.descriptors import degraded_thickness, stability_score, void_fraction
+        from dynaphase.phasefield.operation import critical_current_density
+
+        found = structure.microstructure
+        voids = void_fraction(found.density, threshold=SOLID).fraction
+        n_metal = max(1, round(LITHIUM_NM / found.spacing_nm))
+        # the last row is the source of the cathode side, as the first rows are lithium
+        width = degraded_thickness(extent[:-1], found.density[:-1], found.spacing_nm, n_metal_rows=n_metal)
+        half = self.protocol.limit_V if sweep.half_V is None else sweep.half_V
+        front = _front(material, self.settings.temperature_K)
+        descriptors = {
+            "grain_size_nm": grain_size_nm,
+            "void_fraction": voids,
+            "interface_width_nm": width.width_nm,
+            "critical_current_density_mA_per_cm2": 0.1 * critical_current_density(half, front),
+            "eta_onset_mV": 1e3 * (half if sweep.onset_V is None else sweep.onset_V),
+            "eta_50_mV": 1e3 * half,
+            "eta_perc_mV": 1e3 * percolation_V,
+        }
+        notes: tuple[str, ...] = ()
+        if sweep.half_V is None:
+            notes += ("lithium did not get half of the way: η_50 and the critical current density are lower bounds",)
+        if width.is_censored:
+            notes += ("decomposition reaches through the box: the interface width is a lower bound",)
+        return descriptors, stability_score(grain_size_nm, voids, width.width_nm), notes
+
+
+def _front(material: Material, temperature_K: float) -> FrontParameters:
+    from dynaphase.phasefield.models.penetration import FrontParameters
+
+    return FrontParameters(material["exchange_current_density_A_per_m2"], FRONT_WIDTH_NM, temperature_K)
+
+
+def _anode(material: Material) -> InterphaseParameters:
+    from dynaphase.phasefield.models.interphase import InterphaseParameters
+
+    return InterphaseParameters(
+        converted_nm2_per_s=material["interphase_diffusivity_nm2_per_s"],
+        grain_nm2_per_s=material["grain_lithium_diffusivity_nm2_per_s"],
+        boundary_nm2_per_s=material["boundary_lithium_diffusivity_nm2_per_s"],
+        rate_per_s=material["reduction_rate_per_s"],
+        uptake=material["lithium_uptake_ratio"],
+    )
+
+
+def _cathode(material: Material) -> InterphaseParameters:
+    from dynaphase.phasefield.models.interphase import InterphaseParameters
+
+    return InterphaseParameters(
+        converted_nm2_per_s=material["cathode_diffusivity_nm2_per_s"],
+        grain_nm2_per_s=material["cathode_grain_diffusivity_nm2_per_s"],
+        boundary_nm2_per_s=material["cathode_boundary_diffusivity_nm2_per_s"],
+        rate_per_s=material["cathode_reaction_rate_per_s"],
+        uptake=material["lithium_uptake_ratio"],
+    )
+
+
+def _turned(ceramic: Ceramic) -> Ceramic:
+    """The ceramic seen from the cathode."""
+    from dataclasses import replace
+
+    return replace(ceramic, density=ceramic.density[::-1], boundary=ceramic.boundary[::-1])
+
+
+def _fields(
+    structure: SinteredStructure, ceramic: Ceramic, sweep: SweepResult, extent: npt.NDArray[np.float64]
+) -> Fields:
+    found = structure.microstructure
+    names = ", ".join(f"{i} {name}" for i, name in enumerate(found.phase_names, start=1))
+    arrays: dict[str, tuple[npt.NDArray[Any], str]] = {
+        "lithium": (sweep.lithium, "lithium ξ at the end of the sweep: 1 metal, 0 electrolyte (1)"),
+        "decomposed": (extent, "extent of decomposition χ after the rest (1)"),
+        "threshold": (1e3 * ceramic.threshold_V(), "overpotential that opens a path in the fresh ceramic (mV)"),
+        "grain_id": (found.grain_ids, "grain of each cell"),
+        "boundary": (found.boundary, "grain-boundary indicator g (1)"),
+        "density": (found.density, "relative density ρ: 1 solid, 0 void (1)"),
+        "phase_id": (found.phase_ids, f"phase of each cell: 0 host{', ' if names else ''}{names}"),
+    }
+    return Fields(
+        found.spacing_nm,
+        {name: array for name, (array, _) in arrays.items()},
+        {name: text for name, (_, text) in arrays.items()},
+    )
