@@ -100,8 +100,8 @@ def test_an_interrupted_pfhub_run_goes_on(
 
     assert main(["pfhub", "1a", "--n", "65", "--t-end", "5", "-o", str(file)]) == 2
     said = " ".join(capsys.readouterr().err.split())
-    assert "n = 32" in said
-    assert "n = 33" in said
+    assert "n = 64" in said
+    assert "n = 65" in said
     assert "1a.csv.checkpoint" in said
     assert "delete that file" in said
     assert kept.is_file()
@@ -205,8 +205,11 @@ def test_new_then_run_then_report(capsys: pytest.CaptureFixture[str], tmp_path: 
         (["simulate", "Li1e400Ge2"], "inf"),
         (["simulate", "Li-1Ge2"], "minus sign"),
         (["simulate", "Li3AlTi3"], "Ti"),
-        (["simulate", LAGP, "--model", "physical"], "'physical' is not available; there is: paper"),
-        (["simulate", LAGP, "--fidelity", "256"], "fidelity '256' is not available"),
+        (["simulate", LAGP, "--model", "physics"], "'physics' is not available; there is: paper, physical"),
+        (["simulate", LAGP, "--fidelity", "256"], "--fidelity belongs to the physical model"),
+        (["simulate", LAGP, "--model", "physical", "--fidelity", "9"], "'fidelity' = '9'"),
+        (["simulate", LAGP, "--model", "physical", "--stepping", "fast"], "--stepping belongs to the paper model"),
+        (["simulate", LAGP, "--set", "stepping=fast", "--stepping", "fast"], "says twice"),
         (["simulate", LAGP, "--draws", "8"], "--draws is not available"),
         (["simulate", LAGP, "--stepping", "fats"], "'stepping' = 'fats'"),
         (["simulate", LAGP, "--set", "n=3"], "'n' = 3"),
@@ -225,7 +228,6 @@ def test_new_then_run_then_report(capsys: pytest.CaptureFixture[str], tmp_path: 
         (["new", "x", "--seed", "-1"], "'seed' = -1"),
         (["material", LAGP, "--temperature", "1"], "between 100 and 2000 K"),
         (["simulate", LAGP, "--set", "length_nm=1e9"], "'length_nm'"),
-        (["simulate", LAGP, "--set", "stepping=exact"], "--stepping"),
         (["simulate", LAGP, "--set", "n=64\nseed=3"], "more than one line"),
         (["simulate", "Li1,5Al0.5Ge1.5"], "decimals with a point"),
         (["pfhub", "9z"], "'9z' is not available; there is: 1a, 1b, 1c, 2a"),

@@ -27,7 +27,7 @@ from dynaphase.display import (
     print_record,
     progress_bar,
 )
-from dynaphase.errors import ConfigError, DynaPhaseError, unknown_choice
+from dynaphase.errors import ConfigError, DynaPhaseError
 
 if TYPE_CHECKING:
     from dynaphase.materials.base import Material
@@ -210,9 +210,9 @@ def report(
 @app.command()
 def simulate(
     formula: Formula,
-    model: Annotated[str, typer.Option(help="Phase-field model.")] = "paper",
-    stepping: Annotated[str, typer.Option(help="exact: as printed; fast: adaptive, same equations.")] = "fast",
-    fidelity: Annotated[str | None, typer.Option(help="Level of detail (none to choose from yet).")] = None,
+    model: Annotated[str, typer.Option(help="paper: as printed; physical: furnace, lithium, interphase.")] = "paper",
+    stepping: Annotated[str | None, typer.Option(help="Of paper. exact: as printed; fast: adaptive.")] = None,
+    fidelity: Annotated[str | None, typer.Option(help="Of physical: eikonal, 96, 128 or 256.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the microstructure.")] = 0,
     draws: Annotated[int | None, typer.Option(help="Parameter draws (not available yet).")] = None,
     option: Annotated[
@@ -224,17 +224,20 @@ def simulate(
     save: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep the record and its fields there.")] = None,
 ) -> None:
     """Simulate one composition: microstructure, degradation, S and σ."""
-    if fidelity is not None:
-        raise unknown_choice("fidelity", fidelity, ["none yet: the paper model has one level, see --stepping"])
     if draws is not None:
-        raise ConfigError("--draws is not available for the paper model; leave it out to use the median parameters")
+        raise ConfigError("--draws is not available yet; leave it out to use the median parameters")
     from dynaphase.evaluation import evaluate
     from dynaphase.store import prepare_run, save_run
 
-    chosen = _options(option or [])
-    if "stepping" in chosen:
-        raise ConfigError("--set stepping=… says twice what --stepping says; use --stepping alone")
-    settings = {"stepping": stepping} | chosen
+    settings = _options(option or [])
+    for name, value, owner in (("stepping", stepping, "paper"), ("fidelity", fidelity, "physical")):
+        if value is None:
+            continue
+        if model != owner:
+            raise ConfigError(f"--{name} belongs to the {owner} model; leave it out, or add --model {owner}")
+        if name in settings:
+            raise ConfigError(f"--set {name}=… says twice what --{name} says; use --{name} alone")
+        settings[name] = value
     if save is not None:
         prepare_run(save)
     with progress_bar("simulating", is_shown=not as_json) as advance:
