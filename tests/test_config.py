@@ -33,7 +33,7 @@ def test_the_paper_preset_is_as_printed() -> None:
         ("seed = -1", "'seed' = -1"),
         ("seed = nan", "'seed' = nan"),
         ("stop = 3", r"write \[stop\]"),
-        ('model = "physical"', "model 'physical' is not available; there is: paper"),
+        ('model = "physical"', "'physical' is not available; there is: paper"),
         ('[space]\nsampler = "lines"', "'space.sampler' = 'lines'"),
         ("seed = ", "not valid TOML"),
         ("   \n", "is empty"),
