@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 from pymatgen.core.composition import Composition as PymatgenComposition
 
 import dynaphase as dp
-from dynaphase import evaluation
 from dynaphase.errors import CompositionError, ConfigError, SimulationError
 from dynaphase.evaluation import evaluate_candidate, make_candidate
 from dynaphase.material_inputs import particle_fractions
 from dynaphase.materials import get_system
-from dynaphase.paper_chain import degraded_extent
+from dynaphase.paper_chain import PaperChain, degraded_extent
 
 LAGP = get_system("lagp")
 SMALL = {"n": 48}
@@ -128,7 +127,7 @@ def test_a_failed_computation_becomes_a_failed_record(monkeypatch: pytest.Monkey
     def explode(*_: object) -> None:
         raise SimulationError("C became nan in cell (1, 2): shorten the step")
 
-    monkeypatch.setattr(evaluation._PaperChain, "degrade", explode)
+    monkeypatch.setattr(PaperChain, "degrade", explode)
     failed = dp.evaluate("Li3AlGe3", settings=SMALL)
     assert (failed.status.value, failed.values) == ("failed", {})
     assert "shorten the step" in (failed.reason or "")
@@ -143,7 +142,7 @@ def test_an_unstable_step_fails_with_its_reason() -> None:
 @pytest.mark.parametrize(
     ("composition", "options", "error", "says"),
     [
-        ("Li3AlGe3", {"model": "physical"}, ConfigError, "'physical' is not available"),
+        ("Li3AlGe3", {"model": "physics"}, ConfigError, "'physics' is not available; there is: paper, physical"),
         ("Li3AlGe3", {"system": "nasicon"}, ConfigError, "latp"),
         ("Li3AlGe3", {"settings": {"steping": "fast"}}, ConfigError, "Did you mean 'stepping'"),
         ("Li3AlTi3", {}, CompositionError, "Ti"),

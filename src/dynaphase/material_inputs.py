@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CERAMIC_GRAIN_SIZE_NM",
+    "SOLID",
+    "S_PER_CM",
     "TEMPERATURES_K",
     "conduction_parameters",
     "particle_fractions",
@@ -28,6 +30,12 @@ TEMPERATURES_K: Final = (273.15, 298.15, 333.15, 373.15)
 
 CERAMIC_GRAIN_SIZE_NM: Final = 1000.0
 """Grain size of the ceramic that `ceramic_conductivity_S_per_cm` speaks of."""
+
+SOLID: Final = 0.5
+"""Relative density above which a cell is solid."""
+
+S_PER_CM: Final = 0.01
+"""One S/m in S/cm."""
 
 PLANE_LIMIT: Final = 0.6
 """Host fraction below which a plane microstructure percolates clearly worse than a real one."""

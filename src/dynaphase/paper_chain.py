@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dynaphase.material_inputs import (
     CERAMIC_GRAIN_SIZE_NM,
+    S_PER_CM,
+    SOLID,
     TEMPERATURES_K,
     conduction_parameters,
     particle_fractions,
@@ -30,12 +32,6 @@ __all__ = ["PaperChain", "degraded_extent"]
 
 CATHODE_LAYER_NM: Final = 2.0
 """Depth at x = L that starts as cathode, not as electrolyte (nm)."""
-
-S_PER_CM: Final = 0.01
-"""One S/m in S/cm."""
-
-SOLID: Final = 0.5
-"""Relative density above which a cell is solid."""
 
 
 @dataclass(frozen=True, slots=True)

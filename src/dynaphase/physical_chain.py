@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from dynaphase.errors import SimulationError
 from dynaphase.material_inputs import (
     CERAMIC_GRAIN_SIZE_NM,
+    S_PER_CM,
+    SOLID,
     TEMPERATURES_K,
     conduction_parameters,
     particle_fractions,
@@ -46,12 +48,6 @@ FRONT_WIDTH_NM: Final = 1.0
 
 LITHIUM_NM: Final = 5.0
 """Thickness of lithium at the start."""
-
-SOLID: Final = 0.5
-"""Relative density above which a cell is solid."""
-
-S_PER_CM: Final = 0.01
-"""One S/m in S/cm."""
 
 _SHARE_OF_FURNACE: Final = 0.35
 """Share of the time of an evaluation that the furnace takes, for the progress bar."""
