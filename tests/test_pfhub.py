@@ -544,7 +544,7 @@ def test_a_checkpoint_file_is_whole_or_refused(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
     assert str(load_checkpoint(file)["settings"]) == "problem 1a"
     file.write_bytes(file.read_bytes()[:-100])
-    with pytest.raises(CampaignError, match=r"a\.csv\.checkpoint is no checkpoint or damaged .*delete that file"):
+    with pytest.raises(CampaignError, match=r"a\.csv\.checkpoint is no checkpoint or damaged: delete that file"):
         load_checkpoint(file)
 
 

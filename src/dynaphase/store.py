@@ -368,9 +368,9 @@ def load_checkpoint(file: str | Path) -> dict[str, Any]:
                 for group in groups:
                     place = place.setdefault(group, {})
                 place[last] = array
-    except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile):
         raise CampaignError(
-            f"{file} is no checkpoint or damaged ({error}): delete that file to start from the beginning"
+            f"{file} is no checkpoint or damaged: delete that file to start from the beginning"
         ) from None
     return content
 

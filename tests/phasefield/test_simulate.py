@@ -184,3 +184,12 @@ def test_runs_are_deterministic() -> None:
     model = PaperModel(GRID, replace(MODEL.parameters, conservative=True))
     first, second = (simulate(model, STATE, RungeKuttaChebyshev(), 20.0).state for _ in range(2))
     np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [[[0.0] * 8] * 8, np.zeros((8, 8), complex), np.ma.masked_array(np.zeros((8, 8))), np.zeros((8, 8), object)],
+)
+def test_a_start_is_an_array_of_real_numbers(state: object) -> None:
+    with pytest.raises(ConfigError, match="numpy array of real numbers"):
+        simulate(MODEL, state, ExplicitEuler(0.1), 1.0)  # type: ignore[arg-type]

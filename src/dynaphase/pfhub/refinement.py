@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time as clock
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -55,7 +54,6 @@ def run_refinement(
     if is_single:
         cells, dt = _SPATIAL[-1] if name == "7a" else _LEVELS[name][0]
         plan = ((cells if n is None else n, dt),)
-    wall = clock.perf_counter()
     settings = {"n": n, "t_end": t_end, "tolerance": tolerance}
     line, keeper = settings_line(name, settings), Keeper(on_checkpoint)
     runs = [] if resume_from is None else _finished(resume_from, line)
@@ -67,10 +65,8 @@ def run_refinement(
         except KeyboardInterrupt:
             if not keeper.is_on:
                 raise
-            raise Interrupted(
-                f"problem {name} was stopped after {len(runs)} of {len(plan)} meshes, which are kept: run the same "
-                "command again to go on"
-            ) from None
+            kept = "which are kept: run the same command again to go on" if runs else "so nothing is kept"
+            raise Interrupted(f"problem {name} was stopped after {len(runs)} of {len(plan)} meshes, {kept}") from None
         keeper.keep({"settings": line, "runs": np.array([_row(run) for run in runs])})
         if on_progress is not None:
             on_progress(float(done))
@@ -84,7 +80,7 @@ def run_refinement(
             "cpu_seconds": np.array([run.cpu_seconds for run in runs]),
         },
         cpu_seconds=sum(run.cpu_seconds for run in runs),
-        wall_seconds=clock.perf_counter() - wall,
+        wall_seconds=sum(run.wall_seconds for run in runs),
         settings=settings,
         checks=checks,
     )

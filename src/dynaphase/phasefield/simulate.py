@@ -128,8 +128,8 @@ def simulate(
     """
     if not 0 < t_end < np.inf:
         raise ConfigError(f"t_end must be positive and finite, not {t_end}")
-    if n_observations < 1:
-        raise ConfigError(f"n_observations must be at least 1, not {n_observations}")
+    if not isinstance(n_observations, int) or n_observations < 1:
+        raise ConfigError(f"n_observations must be a whole number, at least 1, not {n_observations}")
     if steady_rate is not None and not steady_rate > 0:
         raise ConfigError(f"steady_rate must be positive, not {steady_rate}; leave it out to run to t_end")
     _require_usable(model, state, stepper.overshoot)
@@ -237,6 +237,9 @@ class _Run:
 
 
 def _require_usable(model: PhaseFieldModel, state: FloatArray, overshoot: float) -> None:
+    if not isinstance(state, np.ndarray) or isinstance(state, np.ma.MaskedArray) or state.dtype.kind not in "fiu":
+        found = f"{type(state).__name__} of {getattr(state, 'dtype', 'no type')}"
+        raise ConfigError(f"the initial state must be a numpy array of real numbers, not {found}")
     expected = model.grid.shape if len(model.fields) == 1 else (len(model.fields), *model.grid.shape)
     if state.shape != expected:
         raise ConfigError(f"the initial state has shape {state.shape}; fields {model.fields} need {expected}")
