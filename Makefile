@@ -7,7 +7,7 @@ DEMO ?= demo-campaign
 BIN := $(VENV)/bin
 TORCH := $(shell grep -m1 '^torch==' constraints.txt)
 
-.PHONY: demo test check validate bench clean
+.PHONY: demo test validate clean
 
 demo: $(VENV)/installed
 	test -f $(DEMO)/campaign.toml || $(BIN)/dynaphase new $(DEMO) --preset demo
