@@ -17,9 +17,9 @@ import numpy as np
 from scipy.sparse.linalg import spsolve
 from threadpoolctl import threadpool_limits
 
+from dynaphase.electrolyte.conduction import ConductionParameters, homogenize, local_conductivity
+from dynaphase.electrolyte.microstructure import make_microstructure
 from dynaphase.phasefield.elliptic import Ends, FaceMean, face_conductances, make_network
-from dynaphase.phasefield.microstructure import make_microstructure
-from dynaphase.phasefield.models.conduction import ConductionParameters, homogenize, local_conductivity
 
 COLD = ConductionParameters(0.04, 5e-7, {"AlPO4": 1e-10})
 WARM = ConductionParameters(0.11, 1.15e-6 * 0.04 / 0.11, {"AlPO4": 2e-10})

@@ -21,8 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
+from dynaphase.electrolyte.paper import EXACT_STEPPING, FAST_STEPPING, PaperModel, PaperParameters
 from dynaphase.phasefield.grid import Grid
-from dynaphase.phasefield.models.paper import EXACT_STEPPING, FAST_STEPPING, PaperModel, PaperParameters
 from dynaphase.phasefield.operators import FloatArray
 from dynaphase.phasefield.simulate import simulate
 

@@ -44,21 +44,16 @@ ORDER = (
     "phasefield.operators",
     "phasefield.difference_loops",
     "phasefield.differences",
-    "phasefield.loops",
     "phasefield.free_energy",
     "phasefield.padding",
     "phasefield.chebyshev_loops",
     "phasefield.relaxation_loops",
     "phasefield.conserved_loops",
     "phasefield.field_loops",
-    "phasefield.periodic_geometry",
-    "phasefield.microstructure",
     "phasefield.elliptic",
     "phasefield.multigrid_loops",
     "phasefield.multigrid",
     "phasefield.nonlinear",
-    "phasefield.eikonal_loops",
-    "phasefield.eikonal",
     "phasefield.contract",
     "phasefield.terms",
     "phasefield.scratch",
@@ -73,27 +68,33 @@ ORDER = (
     "phasefield.spectral_model",
     "phasefield.spectral",
     "phasefield.simulate",
-    "phasefield.models.paper",
     "phasefield.models.allen_cahn",
     "phasefield.models.cahn_hilliard",
     "phasefield.models.coupled",
-    "phasefield.models.sintering",
-    "phasefield.models.conduction",
-    "phasefield.interphase_loops",
-    "phasefield.models.interphase",
-    "phasefield.penetration_loops",
-    "phasefield.models.penetration",
-    "phasefield.ceramic",
-    "phasefield.operation",
-    "phasefield.potential",
-    "phasefield.current",
     "phasefield.models.gradient_flow",
-    "phasefield.grain_growth_loops",
-    "phasefield.grain_growth",
-    "phasefield.grains",
-    "phasefield.furnace",
     "phasefield.models",
     "phasefield",
+    "electrolyte.paper_loops",
+    "electrolyte.periodic_geometry",
+    "electrolyte.microstructure",
+    "electrolyte.eikonal_loops",
+    "electrolyte.eikonal",
+    "electrolyte.paper",
+    "electrolyte.sintering",
+    "electrolyte.conduction",
+    "electrolyte.interphase_loops",
+    "electrolyte.interphase",
+    "electrolyte.penetration_loops",
+    "electrolyte.penetration",
+    "electrolyte.ceramic",
+    "electrolyte.operation",
+    "electrolyte.potential",
+    "electrolyte.current",
+    "electrolyte.grain_growth_loops",
+    "electrolyte.grain_growth",
+    "electrolyte.grains",
+    "electrolyte.furnace",
+    "electrolyte",
     "testing",
     "pfhub",
     "descriptors",
@@ -190,6 +191,14 @@ def test_phasefield_knows_nothing_of_materials_or_learning() -> None:
         if module.startswith("phasefield"):
             outside = {name for name in own_imports(path) if not name.startswith("phasefield")}
             assert outside <= allowed, f"{module} imports {outside - allowed}"
+
+
+def test_electrolyte_knows_the_engine_alone() -> None:
+    for module, path in MODULES.items():
+        if module.startswith("electrolyte"):
+            for name in own_imports(path):
+                inside = name.startswith(("electrolyte", "phasefield"))
+                assert inside or name in {"errors", "units"}, f"{module} imports {name}"
 
 
 def test_only_store_and_report_write_files() -> None:

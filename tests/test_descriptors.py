@@ -14,8 +14,8 @@ from dynaphase.descriptors import (
     stability_score,
     void_fraction,
 )
+from dynaphase.electrolyte.microstructure import make_microstructure
 from dynaphase.errors import InputError, SimulationError
-from dynaphase.phasefield.microstructure import make_microstructure
 
 # ------------------------------------------------------------------------------------------------ grain size
 

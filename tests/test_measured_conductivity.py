@@ -9,11 +9,11 @@ import pytest
 
 import dynaphase as dp
 from dynaphase.descriptors import mean_linear_intercept
+from dynaphase.electrolyte.conduction import brick_layer, ceramic_conductivity, homogenize, local_conductivity
+from dynaphase.electrolyte.microstructure import make_microstructure
 from dynaphase.material_inputs import CERAMIC_GRAIN_SIZE_NM, conduction_parameters
 from dynaphase.materials import get_system
 from dynaphase.materials.conductivity import load_measurements
-from dynaphase.phasefield.microstructure import make_microstructure
-from dynaphase.phasefield.models.conduction import brick_layer, ceramic_conductivity, homogenize, local_conductivity
 
 LAGP = get_system("lagp")
 

@@ -12,7 +12,7 @@ from dynaphase.materials.conductivity import film_capacity
 from dynaphase.materials.wetted import wetted_boundaries
 
 if TYPE_CHECKING:
-    from dynaphase.phasefield.models.conduction import ConductionParameters
+    from dynaphase.electrolyte.conduction import ConductionParameters
 
 __all__ = [
     "CERAMIC_GRAIN_SIZE_NM",
@@ -47,7 +47,7 @@ def conduction_parameters(material: Material, grain_size_nm: float) -> Conductio
     A glass-forming phase covers boundaries (θ = 1: completely) and raises their area resistance from R'' to
     R''/(1 − f θ), f being the conductance that a complete film costs.
     """
-    from dynaphase.phasefield.models.conduction import ConductionParameters
+    from dynaphase.electrolyte.conduction import ConductionParameters
 
     return ConductionParameters(
         bulk_S_per_m=material["bulk_conductivity_S_per_m"],

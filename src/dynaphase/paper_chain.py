@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from dynaphase.phasefield.microstructure import Microstructure
+    from dynaphase.electrolyte.microstructure import Microstructure
     from dynaphase.phasefield.simulate import Trajectory
 
 __all__ = ["PaperChain", "degraded_extent"]
@@ -43,7 +43,7 @@ class PaperChain:
     settings: PaperSettings
 
     def run(self, on_progress: Callable[[float], None] | None) -> dict[str, Any]:
-        from dynaphase.phasefield.models.paper import printed_conductivity
+        from dynaphase.electrolyte.paper import printed_conductivity
 
         material = self.material(self.settings.temperature_K)
         microstructure = self.microstructure(material, material["grain_size_nm"])
@@ -78,7 +78,7 @@ class PaperChain:
 
     def microstructure(self, material: Material, film_grain_size_nm: float) -> Microstructure:
         """Grains, voids and particles; glass that does not fit on boundaries of that grain size is particles."""
-        from dynaphase.phasefield.microstructure import make_microstructure
+        from dynaphase.electrolyte.microstructure import make_microstructure
 
         n = self.settings.n
         return make_microstructure(
@@ -94,7 +94,7 @@ class PaperChain:
     def initial_state(self, microstructure: Microstructure) -> npt.NDArray[np.float64]:
         import numpy as np
 
-        from dynaphase.phasefield.models.paper import initial_state
+        from dynaphase.electrolyte.paper import initial_state
 
         # A stream of its own: the noise must not depend on how many numbers the microstructure used.
         stream = np.random.SeedSequence([self.candidate.seed, 0x6E6F6973])
@@ -104,8 +104,8 @@ class PaperChain:
     def degrade(
         self, material: Material, start: npt.NDArray[np.float64], on_progress: Callable[[float], None] | None
     ) -> Trajectory:
+        from dynaphase.electrolyte.paper import FAST_STEPPING, REACTIONS, PaperModel, PaperParameters
         from dynaphase.phasefield.grid import Grid
-        from dynaphase.phasefield.models.paper import FAST_STEPPING, REACTIONS, PaperModel, PaperParameters
         from dynaphase.phasefield.simulate import RunStatus, simulate
         from dynaphase.phasefield.steppers import ExplicitEuler
 
@@ -161,7 +161,7 @@ class PaperChain:
         self, material: Material, microstructure: Microstructure, degraded: npt.NDArray[np.float64]
     ) -> dict[str, float]:
         """Conductivities before and after degradation, through the electrolyte without the cathode layer."""
-        from dynaphase.phasefield.models.conduction import (
+        from dynaphase.electrolyte.conduction import (
             ceramic_conductivity,
             effective_activation_energy,
             homogenize,

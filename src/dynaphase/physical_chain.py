@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from dynaphase.phasefield.ceramic import Ceramic
-    from dynaphase.phasefield.furnace import SinteredStructure
-    from dynaphase.phasefield.models.interphase import InterphaseParameters
-    from dynaphase.phasefield.models.penetration import FrontParameters
-    from dynaphase.phasefield.operation import Sweep, SweepResult
+    from dynaphase.electrolyte.ceramic import Ceramic
+    from dynaphase.electrolyte.furnace import SinteredStructure
+    from dynaphase.electrolyte.interphase import InterphaseParameters
+    from dynaphase.electrolyte.operation import Sweep, SweepResult
+    from dynaphase.electrolyte.penetration import FrontParameters
 
 __all__ = ["PhysicalChain"]
 
@@ -108,7 +108,7 @@ class PhysicalChain:
 
     def sinter(self, material: Material, film_grain_size_nm: float) -> SinteredStructure:
         """Grains, voids and particles; glass that does not fit on boundaries of that grain size is particles."""
-        from dynaphase.phasefield.furnace import FurnaceSchedule, sinter
+        from dynaphase.electrolyte.furnace import FurnaceSchedule, sinter
 
         spacing = self.settings.length_nm / self.n_cells
         schedule = FurnaceSchedule(
@@ -139,8 +139,8 @@ class PhysicalChain:
     def ceramic(self, material: Material, structure: SinteredStructure, grain_size_nm: float) -> Ceramic:
         import numpy as np
 
-        from dynaphase.phasefield.ceramic import Ceramic, boundary_strengths
-        from dynaphase.phasefield.grains import boundary_zone
+        from dynaphase.electrolyte.ceramic import Ceramic, boundary_strengths
+        from dynaphase.electrolyte.grains import boundary_zone
 
         found, wetted = structure.microstructure, wetted_boundaries(material, grain_size_nm)
         strengths = boundary_strengths(
@@ -171,7 +171,7 @@ class PhysicalChain:
         """Extent of decomposition on both sides after `rest_duration_s` without current."""
         import numpy as np
 
-        from dynaphase.phasefield.operation import Sweep, rest
+        from dynaphase.electrolyte.operation import Sweep, rest
 
         if not self.settings.chemistry:
             return np.zeros(ceramic.shape)
@@ -184,7 +184,7 @@ class PhysicalChain:
     @property
     def protocol(self) -> Sweep:
         """The sweep that was asked for."""
-        from dynaphase.phasefield.operation import Sweep
+        from dynaphase.electrolyte.operation import Sweep
 
         settings = self.settings
         rise = 1e-3 * settings.sweep_mV
@@ -194,7 +194,7 @@ class PhysicalChain:
         self, material: Material, ceramic: Ceramic, on_progress: Callable[[float], None] | None
     ) -> tuple[SweepResult, float]:
         """The sweep, and the rate-free threshold η_perc (V)."""
-        from dynaphase.phasefield.operation import percolation_overpotential, sharp_sweep, sweep
+        from dynaphase.electrolyte.operation import percolation_overpotential, sharp_sweep, sweep
 
         front = _front(material, self.settings.temperature_K)
         chemistry = _anode(material) if self.settings.chemistry else None
@@ -216,7 +216,7 @@ class PhysicalChain:
         grain_size_nm: float,
     ) -> dict[str, float]:
         """Conductivities of the periodic polycrystal in both directions, and before and after the rest across it."""
-        from dynaphase.phasefield.models.conduction import (
+        from dynaphase.electrolyte.conduction import (
             ceramic_conductivity,
             effective_activation_energy,
             homogenize,
@@ -270,7 +270,7 @@ class PhysicalChain:
     ) -> tuple[dict[str, float], float, tuple[str, ...]]:
         """Descriptors, S and what has to be said of them."""
         from dynaphase.descriptors import degraded_thickness, stability_score, void_fraction
-        from dynaphase.phasefield.operation import critical_current_density
+        from dynaphase.electrolyte.operation import critical_current_density
 
         found = structure.microstructure
         voids = void_fraction(found.density, threshold=SOLID).fraction
@@ -297,13 +297,13 @@ class PhysicalChain:
 
 
 def _front(material: Material, temperature_K: float) -> FrontParameters:
-    from dynaphase.phasefield.models.penetration import FrontParameters
+    from dynaphase.electrolyte.penetration import FrontParameters
 
     return FrontParameters(material["exchange_current_density_A_per_m2"], FRONT_WIDTH_NM, temperature_K)
 
 
 def _anode(material: Material) -> InterphaseParameters:
-    from dynaphase.phasefield.models.interphase import InterphaseParameters
+    from dynaphase.electrolyte.interphase import InterphaseParameters
 
     return InterphaseParameters(
         converted_nm2_per_s=material["interphase_diffusivity_nm2_per_s"],
@@ -315,7 +315,7 @@ def _anode(material: Material) -> InterphaseParameters:
 
 
 def _cathode(material: Material) -> InterphaseParameters:
-    from dynaphase.phasefield.models.interphase import InterphaseParameters
+    from dynaphase.electrolyte.interphase import InterphaseParameters
 
     return InterphaseParameters(
         converted_nm2_per_s=material["cathode_diffusivity_nm2_per_s"],

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynaphase.composition import Composition
+from dynaphase.electrolyte.conduction import brick_layer
 from dynaphase.errors import ConfigError, InputError
 from dynaphase.materials.base import Spread, SpreadKind, Status
 from dynaphase.materials.conductivity import fit_conductivity
 from dynaphase.materials.lagp import LAGP
 from dynaphase.materials.lagp_phases import SECONDARY_PHASES
 from dynaphase.materials.sheet import ParameterSheet
-from dynaphase.phasefield.models.conduction import brick_layer
 
 lagp = LAGP()
 MEDIAN = lagp.material(lagp.reference)

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dynaphase.electrolyte.paper import PaperModel, PaperParameters
 from dynaphase.errors import ConfigError, SimulationError
 from dynaphase.phasefield.grid import Boundary, Grid
-from dynaphase.phasefield.models.paper import PaperModel, PaperParameters
 from dynaphase.phasefield.operators import FloatArray
 from dynaphase.phasefield.simulate import RunStatus, default_observables, simulate
 from dynaphase.phasefield.steppers import ExplicitEuler, RungeKuttaChebyshev

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from dynaphase.electrolyte.paper import PaperModel, PaperParameters
 from dynaphase.errors import ConfigError
 from dynaphase.phasefield.free_energy import Polynomial
 from dynaphase.phasefield.grid import Boundary, Grid
 from dynaphase.phasefield.models.allen_cahn import AllenCahn, AllenCahnParameters
 from dynaphase.phasefield.models.cahn_hilliard import CahnHilliard, CahnHilliardParameters
-from dynaphase.phasefield.models.paper import PaperModel, PaperParameters
 from dynaphase.phasefield.operators import FloatArray
 from dynaphase.phasefield.simulate import simulate
 from dynaphase.phasefield.steppers import RungeKuttaChebyshev

@@ -1,0 +1,1 @@
+"""Solid electrolytes on the phase-field engine: microstructures, furnace, lithium, interphases, conduction."""
