@@ -52,7 +52,7 @@ def measure(n: int, repeats: int) -> dict[str, float]:
             (n, n), 100 / n, grain_size_nm=25.0, porosity=0.04, secondary={"AlPO4": 0.05}, seed=0
         ),
     }
-    seconds = {name: min(times) for name, times in _alternate(calls, repeats).items()}
+    seconds = {name: min(times) for name, times in alternate(calls, repeats).items()}
     return {
         **{f"{name}_cpu_seconds": value for name, value in seconds.items()},
         "ratio_to_spsolve": seconds["direct"] / seconds["spsolve"],
@@ -60,7 +60,8 @@ def measure(n: int, repeats: int) -> dict[str, float]:
     }
 
 
-def _alternate(calls: dict[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
+def alternate(calls: dict[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
+    """CPU seconds of every call, taken in turns."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(repeats):
         for name, call in calls.items():

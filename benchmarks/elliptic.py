@@ -17,10 +17,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from collections.abc import Callable
 
 import numpy as np
+from conduction import alternate
 from threadpoolctl import threadpool_limits
 
 from dynaphase.phasefield.elliptic import solve_conduction
@@ -31,12 +31,6 @@ CONTRAST = 1e-7
 LARGEST_FOR_LU = 32**3
 PERIODIC = Boundary.PERIODIC
 ELECTRODES = Walls(low=1.0, high=0.0)
-
-
-def cpu_seconds(call: Callable[[], object]) -> float:
-    start = time.process_time()
-    call()
-    return time.process_time() - start
 
 
 def discs(shape: tuple[int, ...]) -> np.ndarray:
@@ -82,7 +76,7 @@ def _measure(sigma: np.ndarray, repeats: int) -> dict[str, float]:
     is_direct = sigma.ndim == 2 or sigma.size <= LARGEST_FOR_LU
     if is_direct:
         calls["lu"] = lambda: direct.append(solve_conduction(sigma).potential)
-    seconds = {name: min(times) for name, times in _alternate(calls, repeats).items()}
+    seconds = {name: min(times) for name, times in alternate(calls, repeats).items()}
     result = {f"{name}_cpu_seconds": value for name, value in seconds.items()}
     result["cold_iterations"] = cold.n_iterations
     result["reuse_iterations"] = multigrid.solve(problem=changed).n_iterations
@@ -92,14 +86,6 @@ def _measure(sigma: np.ndarray, repeats: int) -> dict[str, float]:
         result["difference_to_lu"] = float(np.abs(guess - direct[0]).max())
         result |= {f"{name}_ratio_to_lu": seconds[name] / seconds["lu"] for name in ("cold", "reuse", "warm")}
     return result
-
-
-def _alternate(calls: dict[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(repeats):
-        for name, call in calls.items():
-            times[name].append(cpu_seconds(call))
-    return times
 
 
 def main() -> None:

@@ -15,8 +15,8 @@ from typing import Final, Protocol
 import numpy as np
 
 from dynaphase.electrolyte.ceramic import Ceramic
-from dynaphase.electrolyte.interphase import Interphase, InterphaseParameters
-from dynaphase.electrolyte.operation import connected_depth, start_metal
+from dynaphase.electrolyte.interphase import InterphaseParameters
+from dynaphase.electrolyte.operation import connected_depth, full_depth_nm, start_chemistry
 from dynaphase.electrolyte.penetration import FrontParameters, LithiumFront, lithium_slab
 from dynaphase.electrolyte.potential import IonicPotential, PotentialSolution, contact_mask
 from dynaphase.errors import ConfigError
@@ -156,14 +156,14 @@ def operate(
         raise ConfigError(f"the duration must be positive, not {duration_s} s")
     start = lithium_slab(ceramic.shape, ceramic.spacing_nm, lithium_nm, front.width_nm)
     metal = LithiumFront(front, start, ceramic.spacing_nm, ceramic.effective_surface_energy)
-    chemistry = None if interphase is None else _chemistry(ceramic, interphase, lithium_nm)
+    chemistry = None if interphase is None else start_chemistry(ceramic, interphase, lithium_nm)
     contact = contact_mask(ceramic.shape, ceramic.spacing_nm, lithium_nm, front.width_nm)
     solver = IonicPotential(front, contact, ceramic.spacing_nm)
     lithium, extent, threshold = start, np.zeros(ceramic.shape), ceramic.threshold_V()
     phi: FloatArray = np.zeros(ceramic.shape)
     rows: list[tuple[float, ...]] = []
     time, charge_nm, depth = 0.0, 0.0, 0.0
-    last_depth = ceramic.thickness_nm - lithium_nm - 0.5 * ceramic.spacing_nm
+    last_depth = full_depth_nm(ceramic, lithium_nm)
     while True:
         for _ in range(1 if rows else 2):  # what holds the front back depends on φ: known from the last solve
             barrier, restoring = metal.terms(phi, threshold)
@@ -221,8 +221,3 @@ def _interval(
         return LONGEST_INTERVAL_S
     speed = front.velocity_nm_per_s * 2.0 * float(np.sinh(front.b_per_V * min(margin, 0.5)))
     return min(LONGEST_INTERVAL_S, CELLS_PER_INTERVAL * spacing_nm / speed)
-
-
-def _chemistry(ceramic: Ceramic, interphase: InterphaseParameters, lithium_nm: float) -> Interphase:
-    metal = start_metal(ceramic, lithium_nm)
-    return Interphase(interphase, ceramic.density, ceramic.boundary, ceramic.spacing_nm, metal)

@@ -39,6 +39,18 @@ def _unravel(index: int, shape: IntArray, place: IntArray) -> None:
 
 
 @jit
+def _heap_of_sources(values: FloatArray) -> list[tuple[float, int]]:
+    """The entries that are given, with their places, the least first."""
+    heap = [(0.0, 0)]
+    heap.pop()  # an empty list of known type
+    for index in range(values.size):
+        if math.isfinite(values[index]):
+            heap.append((values[index], index))
+    heapq.heapify(heap)
+    return heap
+
+
+@jit
 def front_search(
     times: FloatArray,
     threshold: FloatArray,
@@ -55,12 +67,7 @@ def front_search(
     `ends` holds the links, (n_links, n_axes); link k runs in equal pieces through the cells ``passed[k]`` (relative
     to its start), and ``pieces[k]`` is b·rate·(length of a piece)/(4v₀).  A negative threshold marks the sources.
     """
-    heap = [(0.0, 0)]
-    heap.pop()
-    for index in range(times.size):
-        if math.isfinite(times[index]):
-            heap.append((times[index], index))
-    heapq.heapify(heap)
+    heap = _heap_of_sources(times)
     place = np.zeros(shape.size, np.int64)
     while len(heap) > 0:
         time, index = heapq.heappop(heap)
@@ -92,12 +99,7 @@ def bottleneck_search(
     levels: FloatArray, threshold: FloatArray, shape: IntArray, is_periodic: IntArray, ends: IntArray
 ) -> None:
     """Lower `levels` (flat; given at the sources, infinite elsewhere) to the smallest level that reaches every cell."""
-    heap = [(0.0, 0)]
-    heap.pop()
-    for index in range(levels.size):
-        if math.isfinite(levels[index]):
-            heap.append((levels[index], index))
-    heapq.heapify(heap)
+    heap = _heap_of_sources(levels)
     place = np.zeros(shape.size, np.int64)
     while len(heap) > 0:
         level, index = heapq.heappop(heap)

@@ -34,9 +34,11 @@ __all__ = [
     "SweepResult",
     "connected_depth",
     "critical_current_density",
+    "full_depth_nm",
     "percolation_overpotential",
     "rest",
     "sharp_sweep",
+    "start_chemistry",
     "start_metal",
     "sweep",
 ]
@@ -126,7 +128,7 @@ def rest(
     ceramic: Ceramic, interphase: InterphaseParameters, times_s: npt.ArrayLike, protocol: Sweep | None = None
 ) -> list[FloatArray]:
     """χ at the increasing `times_s` (s) where lithium stays where it is: chemical degradation alone."""
-    model = _chemistry(ceramic, interphase, protocol or Sweep())
+    model = start_chemistry(ceramic, interphase, (protocol or Sweep()).lithium_nm)
     extents = []
     for time in np.asarray(times_s, dtype=np.float64).tolist():
         model.advance(time)
@@ -160,11 +162,11 @@ def sweep(
     protocol = protocol or Sweep()
     start = lithium_slab(ceramic.shape, ceramic.spacing_nm, protocol.lithium_nm, front.width_nm)
     metal = LithiumFront(front, start, ceramic.spacing_nm, ceramic.effective_surface_energy)
-    chemistry = None if interphase is None else _chemistry(ceramic, interphase, protocol)
+    chemistry = None if interphase is None else start_chemistry(ceramic, interphase, protocol.lithium_nm)
     threshold = ceramic.threshold_V()
     potentials, depths, lithium = [0.0], [0.0], start
     stop_V, time = protocol.limit_V, 0.0
-    while potentials[-1] < stop_V and depths[-1] < _full_nm(ceramic, protocol):
+    while potentials[-1] < stop_V and depths[-1] < full_depth_nm(ceramic, protocol.lithium_nm):
         phi = protocol.rate_V_per_s * (time + 0.5 * _COUPLING_S)
         metal.advance(_COUPLING_S, phi, threshold)
         time += _COUPLING_S
@@ -179,7 +181,7 @@ def sweep(
             done = max(depths[-1] / _half_nm(ceramic, protocol), potentials[-1] / protocol.limit_V)
             on_progress(min(done, 1.0))
         if not until_short and depths[-1] >= _half_nm(ceramic, protocol):
-            stop_V = min(stop_V, 1.1 * potentials[int(np.argmax(np.array(depths) >= _half_nm(ceramic, protocol)))])
+            stop_V = min(stop_V, 1.1 * potentials[-1])  # lithium does not retreat: the first time counts
     extent = np.zeros(ceramic.shape) if chemistry is None else chemistry.extent
     return _result(ceramic, protocol, np.array(potentials), np.array(depths), lithium, extent)
 
@@ -255,14 +257,15 @@ def start_metal(ceramic: Ceramic, lithium_nm: float) -> BoolArray:
     return np.broadcast_to(is_metal.reshape(-1, *(1,) * (len(ceramic.shape) - 1)), ceramic.shape).copy()
 
 
-def _chemistry(ceramic: Ceramic, interphase: InterphaseParameters, protocol: Sweep) -> Interphase:
-    metal = start_metal(ceramic, protocol.lithium_nm)
+def start_chemistry(ceramic: Ceramic, interphase: InterphaseParameters, lithium_nm: float) -> Interphase:
+    """The interphase of the fresh ceramic, with lithium on its low face."""
+    metal = start_metal(ceramic, lithium_nm)
     return Interphase(interphase, ceramic.density, ceramic.boundary, ceramic.spacing_nm, metal)
 
 
-def _full_nm(ceramic: Ceramic, protocol: Sweep) -> float:
+def full_depth_nm(ceramic: Ceramic, lithium_nm: float) -> float:
     """Depth at which connected lithium touches the last row."""
-    return ceramic.thickness_nm - protocol.lithium_nm - 0.5 * ceramic.spacing_nm
+    return ceramic.thickness_nm - lithium_nm - 0.5 * ceramic.spacing_nm
 
 
 def _half_nm(ceramic: Ceramic, protocol: Sweep) -> float:
@@ -322,7 +325,6 @@ def _result(
         found = float(potentials[after - 1] + share * (potentials[after] - potentials[after - 1]))
         return found if found <= protocol.limit_V else None
 
-    onset, half, short = (
-        crossing(depth) for depth in (ONSET_NM, _half_nm(ceramic, protocol), _full_nm(ceramic, protocol))
-    )
+    marks = (ONSET_NM, _half_nm(ceramic, protocol), full_depth_nm(ceramic, protocol.lithium_nm))
+    onset, half, short = (crossing(depth) for depth in marks)
     return SweepResult(onset, half, short, potentials, depths, lithium, extent)

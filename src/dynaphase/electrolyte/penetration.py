@@ -39,7 +39,7 @@ __all__ = ["FrontParameters", "LithiumFront", "fracture_threshold", "lithium_sla
 
 RESTORING: Final = 4.0
 """L_r over L_η max 2 sinh(bΔη).  Below 3 the state ξ = 0 is linearly unstable and fronts are pulled; at 1 the profile
-sharpens and the front is 13 % slow."""
+sharpens and the front lags."""
 
 _CURVATURE_LIMIT: Final = 1.0
 """Largest curvature that counts (1/nm): that of a filament two cells wide."""

@@ -10,8 +10,8 @@ with σ∂φ/∂x = i (or φ = V) at the cathode, nothing through x = 0, periodi
 reservoir, where deposited lithium is pushed back and needs no path; elsewhere it is confined and plates only where it
 can open one.  The bracket is F/V_Li times the lithium gained in the cell, term by term:
 a_s i₀ = (F/V_Li) L_η 6ξ(1 − ξ), and R is what the front adds to restore its profile (`LithiumFront.terms`).  Without
-R a filament that is held back, with drive and R in balance, would take up charge and lay no lithium: forty times too
-much in the run that showed it.  Voids are no exception; there the conductivity of the void limits the supply.
+R a filament that is held back, with drive and R in balance, would take up charge and lay no lithium.  Voids are no
+exception; there the conductivity of the void limits the supply.
 
 What to expect: far from the metal the potential is uniform at the scale of nanometres, R_ct = RT/(F i₀) per area
 carries the drop; with filaments the current shares itself between the contact and their flanks.

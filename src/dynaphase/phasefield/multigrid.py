@@ -15,26 +15,13 @@ Conjugate gradients are preconditioned with one V(1,1)-cycle of *black-box multi
 * Gauss–Seidel by colours, in reverse order after the correction: the cycle is then a symmetric positive definite
   matrix, as conjugate gradients demand.
 
-It was chosen by measurement.  Iterations to 1e-10 on 128², contrast 1e7, one potential drop, against prototypes with
-aggregates of 2×2 cells and a halved coarse matrix (over-correction), and with cells paired twice along the strongest
-conductance and two inner iterations of conjugate gradients on every level (K-cycle):
-
-====================================  =========  ==============  ================
-structure                             black box  2×2 aggregates  strongest pairs
-====================================  =========  ==============  ================
-homogeneous                                   9              12                15
-discs, insulating                            10              14                21
-insulating layer with a hole                 10              27                15
-wound filament, one cell wide                13              21                18
-checkerboard of 4×4 cells                     9              17             > 300
-every cell at random over 7 decades         138           > 300               211
-every cell at random, 0 or 7 decades      > 300           > 300             > 300
-====================================  =========  ==============  ================
-
-The last two have structure in every cell that no grid of every other cell can see; a grid that resolves its
-structures needs some ten to twenty iterations, whatever the contrast and the number of cells. Residuals are measured
-in scaled variables, (Σ r²/diag A)^½, where insulating cells count as much as conducting ones. What the contrast does
-take is accuracy: the potential of a conductor that only insulators hold can be wrong by contrast × residual.
+It needs fewer iterations here than aggregates of 2×2 cells with a halved coarse matrix, and than pairs along the
+strongest conductance with a K-cycle.  A grid that resolves its structures (discs, layers with holes, filaments) needs
+some ten to twenty iterations, whatever the contrast and the number of cells; structure that differs in every cell at
+random no grid of every other cell can see, and it takes hundreds (``benchmarks/elliptic.py`` and the tests).  Residuals
+are measured in scaled variables, (Σ r²/diag A)^½, where insulating cells count as much as conducting ones.  What the
+contrast does take is accuracy: the potential of a conductor that only insulators hold can be wrong by contrast ×
+residual.
 
 Memory, everything included: 170 to 195 bytes per cell in 2-D and 205 to 250 in 3-D, the more the smaller the box.
 """
