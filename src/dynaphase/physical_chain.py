@@ -99,7 +99,12 @@ class PhysicalChain:
         }
 
     def material(self, temperature_K: float) -> Material:
-        return self.system.material(self.candidate.composition, temperature_K)
+        """Medians of the uncertain parameters, or the draw that the settings ask for."""
+        from dynaphase.materials.draws import draws
+
+        number, names = self.settings.draw, self.system.draw_names
+        draw = draws(names, number, self.settings.draw_seed)[-1] if number else None
+        return self.system.material(self.candidate.composition, temperature_K, draw)
 
     @property
     def n_cells(self) -> int:

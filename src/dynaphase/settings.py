@@ -51,6 +51,8 @@ class PhysicalSettings(Section):
     sweep_duration_s: float = Field(1000.0, gt=0, description="time of that rise; a slower sweep gives a lower η₅₀")
     rest_duration_s: float = Field(1000.0, gt=0, description="when the width of the interphases is measured")
     temperature_K: float = Field(298.15, gt=100, lt=2000)
+    draw: int = Field(0, ge=0, lt=2**32, description="0: medians of the uncertain parameters; k: their k-th draw")
+    draw_seed: int = Field(0, ge=0, lt=2**32, description="seed of the draws, which are common to all compositions")
 
 
 ModelSettings = PaperSettings | PhysicalSettings
