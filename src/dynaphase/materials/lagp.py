@@ -7,15 +7,17 @@ excess δ = ℓ − (1 + α): on the line δ = 0.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
-from typing import Final
+from dataclasses import dataclass
+from typing import ClassVar, Final
 
 from dynaphase.composition import Composition, CompositionLike
 from dynaphase.errors import CompositionError
 from dynaphase.materials.assemblage import OXIDATION_STATES
 from dynaphase.materials.base import Assemblage, Material, Reading
-from dynaphase.materials.conductivity import FIT_RANGE, check_temperature
+from dynaphase.materials.conductivity import FIT_RANGE, ConductivityFit, check_temperature
 from dynaphase.materials.framework import VANISHING, Framework
 from dynaphase.materials.lagp_parameters import make_parameters
 from dynaphase.materials.lagp_phases import (
@@ -44,6 +46,7 @@ FRAMEWORK: Final = Framework(
 """Two framework cations to three phosphorus, oxygen by charge."""
 
 
+@dataclass(frozen=True, repr=False)
 class LAGP:
     """The material system Li–Al–Ge–phosphate; stateless.
 
@@ -59,18 +62,20 @@ class LAGP:
     0.6
     """
 
-    name: str = "lagp"
-    elements: tuple[str, ...] = ("Li", "Al", "Ge")
-    reference: Composition = Composition.from_amounts({"Li": 3, "Al": 1, "Ge": 3})
+    fit: ConductivityFit | None = None
+    """Conductivity of the host; None: the fit to all committed rows.  To see what fewer rows foretell."""
+    elements: ClassVar[tuple[str, ...]] = ("Li", "Al", "Ge")
+    reference: ClassVar[Composition] = Composition.from_amounts({"Li": 3, "Al": 1, "Ge": 3})
 
     def __repr__(self) -> str:
-        return "LAGP()"
+        return "LAGP()" if self.fit is None else f"LAGP({self.fit!r})"
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, LAGP)
-
-    def __hash__(self) -> int:
-        return hash(LAGP)
+    @property
+    def name(self) -> str:
+        """``lagp``; with a fit of its own it carries a digest, so that records of two never mix."""
+        if self.fit is None:
+            return "lagp"
+        return f"lagp-{hashlib.blake2b(repr(self.fit).encode(), digest_size=4).hexdigest()}"
 
     def read(self, source: CompositionLike) -> Reading:
         """Reduce `source` to the ratio Li : Al : Ge.
@@ -140,7 +145,7 @@ class LAGP:
             If the temperature is not positive and finite, or the draw names what does not move by itself.
         """
         check_temperature(temperature_K)
-        assemblage, sheet = make_parameters(composition, temperature_K, draw)
+        assemblage, sheet = make_parameters(composition, temperature_K, draw, self.fit)
         return Material(
             system=self.name,
             composition=composition,

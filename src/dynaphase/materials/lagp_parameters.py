@@ -84,9 +84,15 @@ REFERENCE_GERMANIUM: Final = 1.5
 
 
 def make_parameters(
-    composition: Composition, temperature_K: float, draw: Mapping[str, float] | None
+    composition: Composition,
+    temperature_K: float,
+    draw: Mapping[str, float] | None,
+    fit: ConductivityFit | None = None,
 ) -> tuple[Assemblage, ParameterSheet]:
-    """Assemblage and parameter sheet of one composition at one temperature, moved by `draw`."""
+    """Assemblage and parameter sheet of one composition at one temperature, moved by `draw`.
+
+    The conductivity follows `fit`; by default the fit to all committed rows.
+    """
     sheet = ParameterSheet(draw)
     limit = sheet.independent(
         "solubility_limit", SOLUBILITY_LIMIT, "1", Spread.normal(0.1), Status.QUOTED,
@@ -96,7 +102,7 @@ def make_parameters(
     assemblage = find_assemblage(composition, limit)
     add_phase_fractions(sheet, assemblage, FILM_FORMERS)
     phases = add_secondary_phases(sheet, BOUNDARIES, CONDUCTIVITIES, temperature_K)
-    total, energy = _measured(assemblage.host_coordinate)
+    total, energy = _measured(fit or fit_conductivity(), assemblage.host_coordinate)
     add_conduction(sheet, BOUNDARIES, assemblage, total, energy, phases, temperature_K)
     add_boundaries(sheet, BOUNDARIES)
     add_microstructure(sheet, FURNACE, assemblage)
@@ -124,9 +130,8 @@ def _germanium(composition: Composition, assemblage: Assemblage) -> float:
     return 2 - share * assemblage.host_coordinate - (1 - share) * aluminium
 
 
-def _measured(x: float) -> tuple[Estimate, Estimate]:
+def _measured(fit: ConductivityFit, x: float) -> tuple[Estimate, Estimate]:
     """Conductivity (log₁₀, S/cm, 25 °C) and activation energy (eV) of the host, from the fits to the table."""
-    fit: ConductivityFit = fit_conductivity()
     status = Status.CLOSURE if 0 < x < FIT_RANGE[0] else Status.MEASURED
     c0, c1, c2 = fit.coefficients
     total = Estimate(
