@@ -1,4 +1,4 @@
-"""Write the generated parts of materials.md: run ``python docs/make_parameter_table.py``.
+"""Write the generated parts of materials.md and physics.md: run ``python docs/make_parameter_table.py``.
 
 Whatever stands between ``<!-- generated: NAME -->`` and ``<!-- end -->`` is replaced by what the package computes now.
 """
@@ -20,7 +20,7 @@ from dynaphase.materials.conductivity import (
 from dynaphase.materials.lagp_phases import FILM_FORMERS, SECONDARY_PHASES, SOLUBILITY_LIMIT
 from dynaphase.materials.table import TableSystem
 
-PAGE = Path(__file__).with_name("materials.md")
+PAGES = tuple(Path(__file__).with_name(name) for name in ("materials.md", "physics.md"))
 
 EXAMPLES = {
     "lagp": (
@@ -43,6 +43,54 @@ EXAMPLES = {
         ("Li6.8Zr1.4Ta0.6", "lithium-rich"),
     ),
 }
+
+SYMBOLS = {
+    "furnace": {
+        "d of the powder": "initial_grain_size_nm",
+        "p of the powder": "initial_porosity",
+        "t*": "reduced_time",
+        "t*, dry": "reduced_time_dry",
+        "R − 1": "liquid_rate_gain",
+        "Θ": "densification_rate",
+        "Θ, dry": "densification_rate_dry",
+        "γ_gb": "boundary_energy_J_per_m2",
+        "γ_s": "surface_energy_J_per_m2",
+        "δ_f": "film_thickness_nm",
+    },
+    "operation": {
+        "K_b": "grain_toughness_Pa_sqrt_m",
+        "w_gb": "boundary_toughness_ratio",
+        "w_gb lost under glass": "boundary_toughness_wetting_loss",
+        "m of ω_ij": "boundary_weibull_modulus",
+        "a": "flaw_size_m",
+        "Y": "geometry_factor",
+        "f_k": "toughness_factor_scale",
+        "β_χ": "interphase_weakening",
+        "Γ": "lithium_interface_energy_J_per_m2",
+        "i₀": "exchange_current_density_A_per_m2",
+    },
+    "chemistry": {
+        "D_χ": "interphase_diffusivity_nm2_per_s",
+        "k_r": "reduction_rate_per_s",
+        "ν": "lithium_uptake_ratio",
+        "D_χ/ν": "parabolic_constant_nm2_per_s",
+        "D_b": "grain_lithium_diffusivity_nm2_per_s",
+        "D_gb": "boundary_lithium_diffusivity_nm2_per_s",
+        "D_χ, cathode": "cathode_diffusivity_nm2_per_s",
+        "k, cathode": "cathode_reaction_rate_per_s",
+    },
+    "conduction": {
+        "σ of a 1 µm ceramic": "measured_conductivity_S_per_m",
+        "f_b − 1": "boundary_to_bulk_ratio",
+        "σ_b": "bulk_conductivity_S_per_m",
+        "R''_gb": "boundary_resistance_ohm_m2",
+        "R''_gb lost under glass": "film_conductance_loss",
+        "E_a": "bulk_activation_energy_eV",
+        "E_a, boundary": "boundary_activation_energy_eV",
+        "σ_χ": "degraded_conductivity_S_per_m",
+    },
+}
+"""Symbols of the equations in physics.md, by stage, and the parameters that they stand for."""
 
 PHASE_TABLE = ("phase", "molar volume (cm³/mol)", "cost", "forms")
 PER_PHASE = ("conductivity_", "toughness_factor_")
@@ -166,6 +214,18 @@ def comparison() -> str:
     )
 
 
+def symbols(stage: str) -> str:
+    """Parameters of one stage at LAGP's reference, with the symbols of the equations."""
+    found = _at_reference("lagp")
+    return table(
+        ("symbol", "parameter", "value", "unit", "spread", "status", "source"),
+        [
+            (symbol, f"`{p.name}`", f"{p.value:.4g}", p.unit, str(p.spread), p.status.value, p.source)
+            for symbol, p in ((symbol, found[name]) for symbol, name in SYMBOLS[stage].items())
+        ],
+    )
+
+
 def _value(p: Parameter) -> str:
     return f"{p.value:.3g}" if str(p.spread) == "exact" else f"{p.value:.3g} ({p.spread})"
 
@@ -197,7 +257,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     section.__name__: section for section in (fit, sources, steadiness, lagp_phases, parameters, comparison)
 }
 SECTIONS |= _of(examples, SYSTEMS) | _of(phases, ("latp", "llzo")) | _of(points, ("latp", "llzo"))
-SECTIONS |= _of(own, ("latp", "llzo"))
+SECTIONS |= _of(own, ("latp", "llzo")) | _of(symbols, tuple(SYMBOLS))
 
 
 def render(page: str) -> str:
@@ -210,4 +270,5 @@ def render(page: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(render(PAGE.read_text("utf-8")), "utf-8")
+    for page in PAGES:
+        page.write_text(render(page.read_text("utf-8")), "utf-8")
