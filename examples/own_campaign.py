@@ -13,6 +13,7 @@ def main(directory: str, n: int = 96) -> None:
     config = make_config(
         {
             "seed": 1,
+            "model": "paper",
             "settings": {"n": n},
             "space": {"sampler": "line"},
             "design": {"n_initial": 8, "n_held_out": 6},

@@ -12,7 +12,7 @@ def main(n: int = 128) -> None:
     lagp = dp.get_system("lagp")
     print("formula                        S   σ box   σ ceramic (S/cm)")
     for step in range(10):
-        record = dp.evaluate(lagp.from_coordinates(step / 10), seed=0, settings={"n": n})
+        record = dp.evaluate(lagp.from_coordinates(step / 10), model="paper", seed=0, settings={"n": n})
         values = record.values
         print(
             f"{record.formula:26s} {values['stability_score']:5.1f} "

@@ -10,7 +10,7 @@ from dynaphase.campaign import CONFIG_NAME, Campaign
 from dynaphase.cli import main
 from tests.conftest import tiny
 
-FAST = ["--set", "n=48"]
+FAST = ["--model", "paper", "--set", "n=48"]
 LAGP = "Li1.5Al0.5Ge1.5(PO4)3"
 
 
@@ -126,8 +126,8 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_exact_and_fast_stepping_agree(capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--set", "n=48", "--set", "duration_s=60"]
-    exact = run_json(capsys, "simulate", LAGP, "--stepping", "exact", *options)
-    fast = run_json(capsys, "simulate", LAGP, "--stepping", "fast", *options)
+    exact = run_json(capsys, "simulate", LAGP, "--model", "paper", "--stepping", "exact", *options)
+    fast = run_json(capsys, "simulate", LAGP, "--model", "paper", "--stepping", "fast", *options)
     assert exact["intact_fraction"] == pytest.approx(fast["intact_fraction"], abs=2e-4)
     assert exact["settings"]["stepping"] == "exact"
 
@@ -205,16 +205,16 @@ def test_new_then_run_then_report(capsys: pytest.CaptureFixture[str], tmp_path: 
         (["simulate", "Li1e400Ge2"], "inf"),
         (["simulate", "Li-1Ge2"], "minus sign"),
         (["simulate", "Li3AlTi3"], "Ti"),
-        (["simulate", LAGP, "--model", "physics"], "'physics' is not available; there is: paper, physical"),
-        (["simulate", LAGP, "--fidelity", "256"], "--fidelity belongs to the physical model"),
-        (["simulate", LAGP, "--model", "physical", "--fidelity", "9"], "'fidelity' = '9'"),
-        (["simulate", LAGP, "--model", "physical", "--stepping", "fast"], "--stepping belongs to the paper model"),
-        (["simulate", LAGP, "--set", "stepping=fast", "--stepping", "fast"], "says twice"),
-        (["simulate", LAGP, "--draws", "8"], "--draws is not available"),
-        (["simulate", LAGP, "--stepping", "fats"], "'stepping' = 'fats'"),
-        (["simulate", LAGP, "--set", "n=3"], "'n' = 3"),
+        (["simulate", LAGP, "--model", "physics"], "'physics' is not available; there is: physical, paper"),
+        (["simulate", LAGP, "--model", "paper", "--fidelity", "256"], "--fidelity belongs to the physical model"),
+        (["simulate", LAGP, "--fidelity", "9"], "'fidelity' = '9'"),
+        (["simulate", LAGP, "--stepping", "fast"], "--stepping belongs to the paper model"),
+        (["simulate", LAGP, *FAST, "--set", "stepping=fast", "--stepping", "fast"], "says twice"),
+        (["simulate", LAGP, "--model", "paper", "--draws", "8"], "the paper model has no draws"),
+        (["simulate", LAGP, *FAST, "--stepping", "fats"], "'stepping' = 'fats'"),
+        (["simulate", LAGP, "--model", "paper", "--set", "n=3"], "'n' = 3"),
         (["simulate", LAGP, "--set", "n"], "NAME=VALUE"),
-        (["simulate", LAGP, "--set", "nn=64"], "Did you mean 'n'"),
+        (["simulate", LAGP, "--model", "paper", "--set", "nn=64"], "Did you mean 'n'"),
         (["pfhub", "1a", "-o", "nowhere/one.csv"], "no folder nowhere"),
         (["pfhub", "1a", "-o", "."], "is a folder"),
         (["simulate", LAGP, "--system", "nasicon"], "there is: lagp"),
@@ -223,7 +223,9 @@ def test_new_then_run_then_report(capsys: pytest.CaptureFixture[str], tmp_path: 
         (["material", LAGP, "--temperature", "nan"], "temperature"),
         (["run", "nowhere"], "there is no nowhere"),
         (["status", "nowhere"], "there is no nowhere"),
-        (["new", "x", "--preset", "physical"], "preset 'physical' is not available"),
+        (["new", "x", "--preset", "physicl"], "Did you mean 'physical'"),
+        (["new", "x", "--system", "none.toml"], "there is no file none.toml"),
+        (["table", "nowhere/mine.toml"], "no folder nowhere"),
         (["run", "nowhere", "--workers", "0"], "--workers"),
         (["new", "x", "--seed", "-1"], "'seed' = -1"),
         (["material", LAGP, "--temperature", "1"], "between 100 and 2000 K"),

@@ -7,6 +7,7 @@ import pytest
 
 from dynaphase.config import PRESETS, load_config, make_config
 from dynaphase.errors import ConfigError
+from dynaphase.settings import PaperSettings, PhysicalSettings
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -19,9 +20,30 @@ def test_a_written_configuration_reads_back(preset: str, tmp_path: Path) -> None
 def test_the_paper_preset_is_as_printed() -> None:
     config = PRESETS["paper"]
     settings = config.settings
+    assert isinstance(settings, PaperSettings)
     assert (settings.stepping, settings.duration_s, settings.time_step_s) == ("exact", 1000.0, 0.001)
     assert (settings.length_nm, settings.conservative, config.space.sampler) == (100.0, False, "simplex")
     assert (config.design.n_initial, config.design.method) == (100, "random")
+
+
+def test_the_physical_presets_run_the_default_model_on_three_microstructures() -> None:
+    for name, fidelity in (("demo", "eikonal"), ("physical", "128")):
+        config = PRESETS[name]
+        assert isinstance(config.settings, PhysicalSettings)
+        assert (config.model, config.settings.fidelity, config.settings.draw) == ("physical", fidelity, 0)
+        assert (config.space.sampler, config.design.n_replicates) == ("neighbourhood", 3)
+
+
+def test_a_model_has_its_own_settings() -> None:
+    assert make_config({}).model == "physical"
+    assert isinstance(make_config({"model": "physical"}).settings, PhysicalSettings)
+    assert isinstance(make_config({"model": "paper", "settings": {"n": 64}}).settings, PaperSettings)
+
+
+def test_every_option_is_explained_in_the_file() -> None:
+    text = PRESETS["demo"].to_toml("demo")
+    assert 'fidelity = "eikonal"  # cells along' in text
+    assert "draw = 0  # 0: medians" in text
 
 
 @pytest.mark.parametrize(
@@ -33,7 +55,10 @@ def test_the_paper_preset_is_as_printed() -> None:
         ("seed = -1", "'seed' = -1"),
         ("seed = nan", "'seed' = nan"),
         ("stop = 3", r"write \[stop\]"),
-        ('model = "physical"', "'physical' is not available; there is: paper"),
+        ('model = "physics"', "'physics' is not available; there is: physical, paper"),
+        ('[settings]\nfidelty = "96"', "'settings.fidelty'. Did you mean 'fidelity'.*Known here: fidelity"),
+        ('model = "paper"\n[settings]\nsteping = "fast"', "Did you mean 'stepping'.*Known here: stepping"),
+        ('[settings]\nstepping = "fast"', 'stepping: of the paper model; write model = "paper"'),
         ('[space]\nsampler = "lines"', "'space.sampler' = 'lines'"),
         ("seed = ", "not valid TOML"),
         ("   \n", "is empty"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 
 import numpy as np
@@ -20,10 +21,12 @@ from dynaphase.paper_chain import PaperChain, degraded_extent
 LAGP = get_system("lagp")
 SMALL = {"n": 48}
 
+evaluate = partial(dp.evaluate, model="paper")
+
 
 @pytest.fixture(scope="module")
 def record() -> dp.Record:
-    return dp.evaluate("Li1.5Al0.5Ge1.5(PO4)3", seed=3, settings=SMALL)
+    return evaluate("Li1.5Al0.5Ge1.5(PO4)3", seed=3, settings=SMALL)
 
 
 def test_a_record_has_what_the_command_line_promises(record: dp.Record) -> None:
@@ -69,8 +72,8 @@ def test_the_same_candidate_gives_the_same_record_here_and_in_another_process(re
 
 
 def test_the_seed_and_the_composition_matter(record: dp.Record) -> None:
-    other_seed = dp.evaluate("Li1.5Al0.5Ge1.5(PO4)3", seed=4, settings=SMALL)
-    other_place = dp.evaluate("Li1.3Al0.3Ge1.7(PO4)3", seed=3, settings=SMALL)
+    other_seed = evaluate("Li1.5Al0.5Ge1.5(PO4)3", seed=4, settings=SMALL)
+    other_place = evaluate("Li1.3Al0.3Ge1.7(PO4)3", seed=3, settings=SMALL)
     assert len({record.key, other_seed.key, other_place.key}) == 3
     assert other_seed.values != record.values
     assert other_place.values["ionic_conductivity_S_per_cm"] < record.values["ionic_conductivity_S_per_cm"]
@@ -83,7 +86,7 @@ def test_every_way_of_writing_a_composition_is_the_same_candidate(record: dp.Rec
 
 
 def test_oxygen_that_does_not_balance_is_noted_not_refused() -> None:
-    noted = dp.evaluate("Li1.5Al0.5Ge1.5P3O11", settings=SMALL)
+    noted = evaluate("Li1.5Al0.5Ge1.5P3O11", settings=SMALL)
     assert noted.is_done
     assert any("xygen" in note for note in noted.notes)
 
@@ -92,7 +95,7 @@ def test_oxygen_that_does_not_balance_is_noted_not_refused() -> None:
     "source", ["LiGe2(PO4)3", {"Li": 0.02, "Al": 0.96, "Ge": 0.02}, {"Li": 0.96, "Al": 0.02, "Ge": 0.02}, "LiAl2P3"]
 )
 def test_the_corners_of_the_space_are_simulated_too(source: object) -> None:
-    found = dp.evaluate(source, settings=SMALL)
+    found = evaluate(source, settings=SMALL)
     assert found.is_done, found.reason
     assert 0 < found.values["ionic_conductivity_S_per_cm"] < 1e-3
     assert 0 <= found.values["stability_score"] <= 100
@@ -101,7 +104,7 @@ def test_the_corners_of_the_space_are_simulated_too(source: object) -> None:
 @given(st.tuples(*[st.floats(0.02, 1.0)] * 3), st.integers(0, 50))
 @settings(max_examples=12, deadline=None)
 def test_degradation_never_makes_a_conductor_better(shares: tuple[float, float, float], seed: int) -> None:
-    found = dp.evaluate(dict(zip(("Li", "Al", "Ge"), shares, strict=True)), seed=seed, settings={"n": 32})
+    found = evaluate(dict(zip(("Li", "Al", "Ge"), shares, strict=True)), seed=seed, settings={"n": 32})
     assert found.is_done, found.reason
     values = found.values
     assert values["aged_conductivity_S_per_cm"] <= values["ionic_conductivity_S_per_cm"] * (1 + 1e-9)
@@ -111,7 +114,7 @@ def test_degradation_never_makes_a_conductor_better(shares: tuple[float, float, 
 
 def test_s_falls_where_more_degrades() -> None:
     def score(**options: object) -> float:
-        return dp.evaluate("Li3AlGe3", settings=SMALL | options).values["stability_score"]
+        return evaluate("Li3AlGe3", settings=SMALL | options).values["stability_score"]
 
     cold, warm, hot = (score(temperature_K=T) for T in (270.0, 298.15, 330.0))
     assert cold > warm > hot
@@ -119,8 +122,8 @@ def test_s_falls_where_more_degrades() -> None:
 
 
 def test_a_host_in_the_minority_is_noted() -> None:
-    assert any("plane" in note for note in dp.evaluate("LiAlGeP3", settings=SMALL).notes)
-    assert not any("plane" in note for note in dp.evaluate("Li3AlGe3", settings=SMALL).notes)
+    assert any("plane" in note for note in evaluate("LiAlGeP3", settings=SMALL).notes)
+    assert not any("plane" in note for note in evaluate("Li3AlGe3", settings=SMALL).notes)
 
 
 def test_a_failed_computation_becomes_a_failed_record(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,13 +131,13 @@ def test_a_failed_computation_becomes_a_failed_record(monkeypatch: pytest.Monkey
         raise SimulationError("C became nan in cell (1, 2): shorten the step")
 
     monkeypatch.setattr(PaperChain, "degrade", explode)
-    failed = dp.evaluate("Li3AlGe3", settings=SMALL)
+    failed = evaluate("Li3AlGe3", settings=SMALL)
     assert (failed.status.value, failed.values) == ("failed", {})
     assert "shorten the step" in (failed.reason or "")
 
 
 def test_an_unstable_step_fails_with_its_reason() -> None:
-    failed = dp.evaluate("Li3AlGe3", settings=SMALL | {"stepping": "exact", "time_step_s": 900.0, "duration_s": 9e6})
+    failed = evaluate("Li3AlGe3", settings=SMALL | {"stepping": "exact", "time_step_s": 900.0, "duration_s": 9e6})
     assert not failed.is_done
     assert "Explicit Euler is stable" in (failed.reason or "")
 
@@ -142,7 +145,7 @@ def test_an_unstable_step_fails_with_its_reason() -> None:
 @pytest.mark.parametrize(
     ("composition", "options", "error", "says"),
     [
-        ("Li3AlGe3", {"model": "physics"}, ConfigError, "'physics' is not available; there is: paper, physical"),
+        ("Li3AlGe3", {"model": "physics"}, ConfigError, "'physics' is not available; there is: physical, paper"),
         ("Li3AlGe3", {"system": "nasicon"}, ConfigError, "latp"),
         ("Li3AlGe3", {"settings": {"steping": "fast"}}, ConfigError, "Did you mean 'stepping'"),
         ("Li3AlTi3", {}, CompositionError, "Ti"),
@@ -156,7 +159,7 @@ def test_an_unstable_step_fails_with_its_reason() -> None:
 )
 def test_bad_input_is_refused(composition: str, options: dict[str, object], error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
-        dp.evaluate(composition, **options)  # type: ignore[arg-type]
+        evaluate(composition, **options)  # type: ignore[arg-type]
 
 
 def test_films_beyond_what_boundaries_hold_become_particles() -> None:

@@ -22,7 +22,7 @@ LAGP = get_system("lagp")
 def test_simulated_ceramics_agree_with_measured_ones() -> None:
     rows = [row for row in load_measurements() if 0.2 <= row.x <= 0.8]
     simulated = {
-        x: dp.evaluate(LAGP.from_coordinates(x), settings={"n": 64}).values["ceramic_conductivity_S_per_cm"]
+        x: dp.evaluate(LAGP.from_coordinates(x), "paper", settings={"n": 64}).values["ceramic_conductivity_S_per_cm"]
         for x in {row.x for row in rows}
     }
     errors = [math.log10(simulated[row.x] / row.conductivity_S_per_cm) for row in rows]
@@ -71,10 +71,10 @@ def test_the_resolved_box_and_the_brick_layer_tell_the_same_story() -> None:
 
 
 def test_the_activation_energy_of_a_boundary_limited_box_is_that_of_its_boundaries() -> None:
-    record = dp.evaluate(LAGP.reference, settings={"n": 64})
+    record = dp.evaluate(LAGP.reference, "paper", settings={"n": 64})
     material = LAGP.material(LAGP.reference)
     assert record.values["activation_energy_eV"] == pytest.approx(material["boundary_activation_energy_eV"], abs=0.01)
-    hot = dp.evaluate(LAGP.reference, settings={"n": 64, "temperature_K": 373.15})
+    hot = dp.evaluate(LAGP.reference, "paper", settings={"n": 64, "temperature_K": 373.15})
     slope = (
         math.log(
             hot.values["ionic_conductivity_S_per_cm"] * 373.15 / record.values["ionic_conductivity_S_per_cm"] / 298.15
@@ -86,8 +86,8 @@ def test_the_activation_energy_of_a_boundary_limited_box_is_that_of_its_boundari
 
 
 def test_no_host_conducts_like_an_insulator() -> None:
-    record = dp.evaluate("LiAl2P3", settings={"n": 48})
-    host = dp.evaluate(LAGP.reference, settings={"n": 48})
+    record = dp.evaluate("LiAl2P3", "paper", settings={"n": 48})
+    host = dp.evaluate(LAGP.reference, "paper", settings={"n": 48})
     ratio = record.values["ionic_conductivity_S_per_cm"] / host.values["ionic_conductivity_S_per_cm"]
     assert ratio < 1e-3
     assert replace(record, fields=None).is_done

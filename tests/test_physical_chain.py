@@ -104,5 +104,5 @@ def test_options_are_checked() -> None:
         evaluate(fidelity="coarse")
     with pytest.raises(ConfigError, match="unknown key 'stepping'"):
         evaluate(stepping="fast")
-    with pytest.raises(ConfigError, match="there is: paper, physical"):
+    with pytest.raises(ConfigError, match="there is: physical, paper"):
         dp.evaluate(LAGP, model="physics")

@@ -5,7 +5,8 @@ import pytest
 from dynaphase.config import CampaignConfig, make_config
 from dynaphase.materials import get_system
 from dynaphase.rounds import Plan, Role, StopReason, initial_plan, next_plan, replicate_seeds, stop_reason
-from dynaphase.space import CompositionSpace, make_sampler
+from dynaphase.samplers import make_sampler
+from dynaphase.space import CompositionSpace
 
 LAGP = get_system("lagp")
 
@@ -15,7 +16,7 @@ def space(config: CampaignConfig) -> CompositionSpace:
 
 
 def config(**changes: object) -> CampaignConfig:
-    return make_config({"design": {"n_initial": 12, "n_held_out": 6, "n_replicates": 2}} | changes)
+    return make_config({"model": "paper", "design": {"n_initial": 12, "n_held_out": 6, "n_replicates": 2}} | changes)
 
 
 @pytest.mark.parametrize("method", ["random", "sobol"])
@@ -40,7 +41,7 @@ def test_a_plan_reads_back_and_gives_every_composition_the_same_seeds() -> None:
     asked = config(seed=7)
     plan = initial_plan(asked, space(asked), LAGP.reference)
     assert Plan.from_json(plan.to_json()) == plan
-    candidates = plan.candidates(asked)
+    candidates = plan.candidates(asked, "lagp")
     assert replicate_seeds(asked) == (7000, 7001)
     assert [c.seed for c in candidates[:4]] == [7000, 7001, 7000, 7001]
     assert len({c.key for c in candidates}) == len(candidates) == 2 * 19

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from dynaphase.composition import Composition
 from dynaphase.errors import CompositionError, ConfigError
 from dynaphase.materials import get_system
-from dynaphase.space import SAMPLERS, CompositionSpace, Neighbourhood, Sampler, Simplex, make_sampler
+from dynaphase.samplers import SAMPLERS, Neighbourhood, Sampler, Simplex, make_sampler
+from dynaphase.space import CompositionSpace
 
 LAGP = get_system("lagp")
 SPACES = {name: CompositionSpace(LAGP, make_sampler(name)) for name in SAMPLERS}

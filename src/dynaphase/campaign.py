@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
-import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from dynaphase.composition import CompositionLike
+from dynaphase.composition import Composition, CompositionLike
 from dynaphase.config import PRESETS, CampaignConfig, load_config, make_config
 from dynaphase.errors import CampaignError, ConfigError, Interrupted, unknown_choice
 from dynaphase.evaluation import evaluate_candidate
 from dynaphase.executors import Workers, make_workers, run_all
+from dynaphase.identity import check_identity, find_system, is_table
 from dynaphase.lock import is_being_run, only_runner
 from dynaphase.materials import get_system
 from dynaphase.materials.base import MaterialSystem
+from dynaphase.materials.table_files import read_table
 from dynaphase.recommend import Forecast, forecast, recommend
 from dynaphase.records import Candidate, Record, RecordStatus
 from dynaphase.rounds import Plan, Role, StopReason, initial_plan, next_plan, stop_reason
-from dynaphase.space import CompositionSpace, make_sampler
+from dynaphase.samplers import make_sampler
+from dynaphase.settings import ModelSettings, PhysicalSettings
+from dynaphase.space import CompositionSpace
 from dynaphase.store import Store
 from dynaphase.training import Learned, choose_batch, learn
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CONFIG_NAME", "Campaign", "Observer"]
+__all__ = ["CONFIG_NAME", "TABLE_NAME", "Campaign", "Observer"]
 
 CONFIG_NAME: Final = "campaign.toml"
+
+TABLE_NAME: Final = "system.toml"
+"""Copy of the table that describes the material system of a campaign."""
 
 
 class Observer:
@@ -65,6 +72,20 @@ class _State:
     def n_failed(self) -> int:
         return sum(not record.is_done for record in self.records.values())
 
+    @property
+    def failures(self) -> list[tuple[str, int]]:
+        """Reasons of failed simulations and how often each occurred, the most frequent first."""
+        return Counter(r.reason or "no reason was kept" for r in self.records.values() if not r.is_done).most_common()
+
+    @property
+    def failed(self) -> list[Composition]:
+        """Compositions without a successful simulation, though some was tried, in a fixed order."""
+        tried, done = (
+            {r.candidate.composition for r in self.records.values() if r.is_done is is_done}
+            for is_done in (False, True)
+        )
+        return sorted(tried - done, key=lambda composition: composition.key)
+
 
 class Campaign:
     """A directory with a configuration, its records and what was learned from them.
@@ -82,9 +103,14 @@ class Campaign:
     def __init__(self, directory: Path, config: CampaignConfig) -> None:
         self.directory = directory
         self.config = config
-        self.system: MaterialSystem = get_system(config.system)
-        self.space: CompositionSpace = CompositionSpace(self.system, make_sampler(config.space.sampler))
+        self.system: MaterialSystem = find_system(config.system, directory)
+        self.space: CompositionSpace = _make_space(config, self.system)
         self._learned: tuple[int, Learned] | None = None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What must not change once there are records; a table's name carries a digest of its content."""
+        return self.config.identity | {"system": self.system.name}
 
     # --- making and opening ------------------------------------------------------------------------------
 
@@ -95,7 +121,7 @@ class Campaign:
         preset: str = "demo",
         *,
         config: CampaignConfig | Mapping[str, Any] | None = None,
-        system: str | None = None,
+        system: str | Path | None = None,
         seed: int | None = None,
     ) -> Campaign:
         """A new campaign in an empty or missing directory.
@@ -107,12 +133,12 @@ class Campaign:
             Name in `dynaphase.config.PRESETS`; ignored when `config` is given.
         config : CampaignConfig or mapping, optional
         system, seed : optional
-            Override those of the preset.
+            Override those of the preset.  The system is a name or a table's file, which is copied into the directory.
 
         Raises
         ------
         ConfigError
-            Unknown preset or system.
+            Unknown preset or system, or a table that is wrong.
         CampaignError
             The directory holds something already or cannot be written.
         """
@@ -123,12 +149,17 @@ class Campaign:
         else:
             preset = ""
             config = config if isinstance(config, CampaignConfig) else make_config(config)
-        changes = {"system": system, "seed": seed}
+        changes = {"system": None if system is None else str(system), "seed": seed}
         config = make_config(
             config.model_dump() | {name: value for name, value in changes.items() if value is not None}, "options"
         )
-        path = Path(directory)
-        get_system(config.system)
+        path, table = Path(directory), None
+        lookup = get_system(config.system)
+        _make_space(config, lookup)
+        identity = config.identity | {"system": lookup.name}
+        if is_table(config.system):
+            table = read_table(config.system)
+            config = config.model_copy(update={"system": TABLE_NAME})
         try:
             if path.exists() and (not path.is_dir() or any(path.iterdir())):
                 raise CampaignError(
@@ -136,7 +167,9 @@ class Campaign:
                     f"with 'dynaphase run {path}'"
                 )
             path.mkdir(parents=True, exist_ok=True)
-            Store.create(path, config.identity).close()
+            Store.create(path, identity).close()
+            if table is not None:
+                (path / TABLE_NAME).write_text(table, encoding="utf-8")
             (path / CONFIG_NAME).write_text(config.to_toml(preset or None), encoding="utf-8")
         except OSError as error:
             raise CampaignError(f"{path} cannot be written: {error.strerror or error}") from None
@@ -166,7 +199,7 @@ class Campaign:
         if (file.parent / "records.sqlite").is_file():
             store = Store(file.parent, is_read_only=True)
             try:
-                _check_identity(store.identity, config.identity, file)
+                check_identity(store.identity, campaign.identity, file, config.system)
             finally:
                 store.close()
         return campaign
@@ -205,7 +238,7 @@ class Campaign:
         watcher = observer or Observer()
         with only_runner(self.directory):
             if not (self.directory / "records.sqlite").is_file():
-                Store.create(self.directory, self.config.identity).close()
+                Store.create(self.directory, self.identity).close()
             store = Store(self.directory)
             try:
                 return self._run(store, workers, watcher)
@@ -232,7 +265,7 @@ class Campaign:
                 store.log("assessed", {"round": plan.number, **self._learn(state).assessment})
                 state = _state(store)
             observer.assessed(state.assessments[-1])
-            n_planned = sum(len(p.candidates(self.config)) for p in state.plans)
+            n_planned = sum(len(p.candidates(self.config, self.system.name)) for p in state.plans)
             reason = stop_reason(self.config, [a["accuracy"] for a in state.assessments], n_planned)
             following = self._following(state, reason)
             if following is not None:
@@ -247,7 +280,8 @@ class Campaign:
         last = state.plans[-1]
         known = {composition for plan in state.plans for composition, _ in plan.asked}
         if reason is None:
-            chosen = choose_batch(self._learn(state), self.config, self.space, last.number + 1, known)
+            failed = [composition for composition in state.failed if self.space.contains(composition)]
+            chosen = choose_batch(self._learn(state), self.config, self.space, last.number + 1, known, failed)
             return next_plan(last.number + 1, chosen)
         if last.is_confirmation or self.config.rounds.n_confirm == 0:
             return None
@@ -256,7 +290,7 @@ class Campaign:
         return next_plan(last.number + 1, unseen, Role.CONFIRMATION) if unseen else None
 
     def _simulate(self, store: Store, workers: Workers, plan: Plan, observer: Observer) -> None:
-        candidates = plan.candidates(self.config)
+        candidates = plan.candidates(self.config, self.system.name)
         kept = store.keys()
         missing = [candidate for candidate in candidates if candidate.key not in kept]
         if not missing:
@@ -288,7 +322,7 @@ class Campaign:
         with self._looking() as store:
             state = _state(store)
             last = store.events()[-1] if store.events() else None
-        planned = {c.key for plan in state.plans for c in plan.candidates(self.config)}
+        planned = {c.key for plan in state.plans for c in plan.candidates(self.config, self.system.name)}
         is_running = is_being_run(self.directory)
         stopped = last is not None and last.kind in ("stopped", "interrupted") and not is_running
         reason = None
@@ -302,10 +336,11 @@ class Campaign:
             "n_planned": len(planned),
             "round": state.plans[-1].number if state.plans else 0,
             "model": self.config.model,
-            "stepping": self.config.settings.stepping,
+            **_level(self.config.settings),
             "accuracy": {
                 name: {key: target[key] for key in ("r", "nrmse", "n_held_out")} for name, target in accuracy.items()
             },
+            "failures": dict(state.failures),
             "stopped_because": reason,
         }
 
@@ -338,7 +373,7 @@ class Campaign:
         roles = {
             candidate.key: (plan.number, role.value)
             for plan in state.plans
-            for candidate, role in plan.candidates_with_roles(self.config)
+            for candidate, role in plan.candidates_with_roles(self.config, self.system.name)
         }
         rows = []
         for key, record in state.records.items():
@@ -412,25 +447,12 @@ def _state(store: Store) -> _State:
     )
 
 
-def _check_identity(kept: Mapping[str, Any], now: Mapping[str, Any], file: Path) -> None:
-    with suppress(ConfigError):  # options that are newer than the campaign stand at their defaults
-        kept = make_config(kept).identity
-    if kept == now:
-        return
-    before, after = _flat(kept), _flat(now)
-    changed = [
-        f"{name}: {json.dumps(before.get(name))} → {json.dumps(after.get(name))}"
-        for name in sorted(before | after)
-        if before.get(name) != after.get(name)
-    ]
-    raise CampaignError(
-        f"{file} was changed after the campaign began ({'; '.join(changed)}). Only [stop] may change: undo the change, "
-        "or start a new campaign with 'dynaphase new DIR'."
-    )
+def _make_space(config: CampaignConfig, system: MaterialSystem) -> CompositionSpace:
+    return CompositionSpace(system, make_sampler(config.space.sampler, system))
 
 
-def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in content.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {prefix + name: value}
-    return flat
+def _level(settings: ModelSettings) -> dict[str, str]:
+    """How finely it is simulated."""
+    if isinstance(settings, PhysicalSettings):
+        return {"fidelity": settings.fidelity}
+    return {"stepping": settings.stepping}

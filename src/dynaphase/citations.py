@@ -11,7 +11,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-__all__ = ["DATA", "LIBRARIES", "METHODS", "Citation", "bibtex", "citations", "dois_in"]
+__all__ = [
+    "COMMON_METHODS",
+    "DATA",
+    "LIBRARIES",
+    "METHODS",
+    "METHODS_OF",
+    "Citation",
+    "bibtex",
+    "citations",
+    "dois_in",
+]
 
 Kind = Literal["article", "inproceedings", "book", "misc"]
 
@@ -153,8 +163,63 @@ METHODS: Final = {
         "cox1971", "influence of one element at constant ratio of the others", "10.1093/biomet/58.1.155", "article",
         ("Cox, D. R.",), "A note on polynomial response functions for mixtures", "Biometrika", 1971, "58", "155–159",
     ),
+    "grain-growth": Citation(
+        "wang2006", "functional of grain growth and sintering", "10.1016/j.actamat.2005.10.032", "article",
+        ("Wang, Yu U.",), "Computer modeling and simulation of solid-state sintering: A phase field approach",
+        "Acta Materialia", 2006, "54", "953–961",
+    ),
+    "densification": Citation(
+        "coble1961", "final-stage densification by boundary diffusion", "10.1063/1.1736107", "article",
+        ("Coble, R. L.",), "Sintering Crystalline Solids. I. Intermediate and Final State Diffusion Models",
+        "Journal of Applied Physics", 1961, "32", "787–792",
+    ),
+    "front-tracking": Citation(
+        "sun2007", "equation of the lithium front without curvature of its own", "10.1016/j.jcp.2006.05.025", "article",
+        ("Sun, Y.", "Beckermann, C."), "Sharp interface tracking using the phase-field equation",
+        "Journal of Computational Physics", 2007, "220", "626–653",
+    ),
+    "pressure-and-potential": Citation(
+        "monroe2005", "shift of the potential of lithium under pressure", "10.1149/1.1850854", "article",
+        ("Monroe, Charles", "Newman, John"),
+        "The Impact of Elastic Deformation on Deposition Kinetics at Lithium/Polymer Interfaces",
+        "Journal of The Electrochemical Society", 2005, "152", "A396",
+    ),
+    "flaw-threshold": Citation(
+        "porz2017", "overpotential that drives a flaw filled with lithium", "10.1002/aenm.201701003", "article",
+        ("Porz, L.", "others"),
+        "Mechanism of Lithium Metal Penetration through Inorganic Solid Electrolytes",
+        "Advanced Energy Materials", 2017, "7", "1701003",
+    ),
+    "boundary-strengths": Citation(
+        "arXiv_2603_20113", "scatter of the strengths of boundaries", "10.48550/arXiv.2603.20113",
+    ),
+    "interphase-growth": Citation(
+        "deal1965", "reaction, then diffusion through the product", "10.1063/1.1713945", "article",
+        ("Deal, B. E.", "Grove, A. S."), "General Relationship for the Thermal Oxidation of Silicon",
+        "Journal of Applied Physics", 1965, "36", "3770–3778",
+    ),
+    "brick-layer": Citation(
+        "vandijk1981", "brick layer model of a ceramic", "10.1002/pssa.2210630131", "article",
+        ("van Dijk, T.", "Burggraaf, A. J."), "", "physica status solidi (a)", 1981, "63",
+    ),
+    "multigrid": Citation(
+        "dendy1982", "conduction problem on heterogeneous microstructures", "10.1016/0021-9991(82)90057-2", "article",
+        ("Dendy, J. E.",), "Black box multigrid", "Journal of Computational Physics", 1982, "48", "366–386",
+    ),
 }  # fmt: skip
 """Methods by name."""
+
+METHODS_OF: Final = {
+    "paper": ("brick-layer", "multigrid"),
+    "physical": (
+        "grain-growth", "densification", "front-tracking", "pressure-and-potential", "flaw-threshold",
+        "boundary-strengths", "interphase-growth", "brick-layer", "multigrid",
+    ),
+}  # fmt: skip
+"""Methods of each model, beside those that every campaign uses (``paper`` with fast stepping also that)."""
+
+COMMON_METHODS: Final = ("gaussian-process", "mixture-regression", "element-influence")
+"""Methods of every campaign."""
 
 DATA: Final = (
     Citation(

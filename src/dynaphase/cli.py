@@ -48,7 +48,11 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Formula = Annotated[str, typer.Argument(metavar="FORMULA", help="e.g. 'Li1.5Al0.5Ge1.5(PO4)3'")]
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="A campaign directory.")]
-System = Annotated[str, typer.Option(help="Material system.")]
+System = Annotated[str, typer.Option(help="Material system: lagp, latp, llzo or a table (TABLE.toml).")]
+NWorkers = Annotated[int | None, typer.Option("--workers", min=1, help="Simulations at a time [one per core].")]
+Options = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any option of the model; repeatable.")
+]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -112,8 +116,10 @@ _USAGE_ERROR: Any = next(base for base in typer.BadParameter.__mro__ if base.__n
 @app.command()
 def new(
     directory: Directory,
-    preset: Annotated[str, typer.Option(help="demo: minutes; paper: 100 random compositions as printed.")] = "demo",
-    system: Annotated[str | None, typer.Option(help="Material system.")] = None,
+    preset: Annotated[
+        str, typer.Option(help="demo: two minutes; physical: half an hour; paper: 100 random compositions as printed.")
+    ] = "demo",
+    system: Annotated[str | None, typer.Option(help="Material system, or a table to copy (TABLE.toml).")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
 ) -> None:
     """Make a campaign directory with a commented configuration."""
@@ -210,46 +216,157 @@ def report(
 @app.command()
 def simulate(
     formula: Formula,
-    model: Annotated[str, typer.Option(help="paper: as printed; physical: furnace, lithium, interphase.")] = "paper",
+    model: Annotated[str, typer.Option(help="physical: furnace, lithium, interphase; paper: as printed.")] = "physical",
     stepping: Annotated[str | None, typer.Option(help="Of paper. exact: as printed; fast: adaptive.")] = None,
     fidelity: Annotated[str | None, typer.Option(help="Of physical: eikonal, 96, 128 or 256.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the microstructure.")] = 0,
-    draws: Annotated[int | None, typer.Option(help="Parameter draws (not available yet).")] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Any option of the model; repeatable."),
-    ] = None,
+    draws: Annotated[int, typer.Option(min=0, help="Draws of the uncertain parameters; 0: their medians.")] = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds, from --seed on.")] = 1,
+    workers: NWorkers = None,
+    option: Options = None,
     system: System = "lagp",
     as_json: Json = False,
-    save: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep the record and its fields there.")] = None,
+    save: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep record, fields, pictures there.")] = None,
 ) -> None:
     """Simulate one composition: microstructure, degradation, S and σ."""
-    if draws is not None:
-        raise ConfigError("--draws is not available yet; leave it out to use the median parameters")
     from dynaphase.evaluation import evaluate
-    from dynaphase.store import prepare_run, save_run
+    from dynaphase.saving import prepare_run, save_run
 
-    settings = _options(option or [])
-    for name, value, owner in (("stepping", stepping, "paper"), ("fidelity", fidelity, "physical")):
-        if value is None:
-            continue
-        if model != owner:
-            raise ConfigError(f"--{name} belongs to the {owner} model; leave it out, or add --model {owner}")
-        if name in settings:
-            raise ConfigError(f"--set {name}=… says twice what --{name} says; use --{name} alone")
-        settings[name] = value
+    settings = _settings(model, option, stepping=stepping, fidelity=fidelity)
     if save is not None:
         prepare_run(save)
+    if draws or seeds > 1:
+        counts = {"n_draws": draws, "n_seeds": seeds, "seed": seed}
+        _simulate_many(formula, model, counts, system, settings, workers, as_json, save)
+        return
     with progress_bar("simulating", is_shown=not as_json) as advance:
-        record = evaluate(formula, model=model, seed=seed, system=system, settings=settings, on_progress=advance)
+        has_history = save is not None
+        record = evaluate(
+            formula, model, seed, system=system, settings=settings, on_progress=advance, keep_history=has_history
+        )
     if as_json:
         _print_json(record_json(record))
     else:
         print_record(record, make_console())
     if save is not None:
-        save_run(save, record)
+        for written in save_run(save, record):
+            typer.echo(f"wrote {written}", err=as_json)
     if not record.is_done:
         raise typer.Exit(3)
+
+
+def _simulate_many(
+    formula: str,
+    model: str,
+    counts: dict[str, int],
+    system: str,
+    settings: dict[str, Any],
+    workers: int | None,
+    as_json: bool,
+    save: Path | None,
+) -> None:
+    """Evaluate over draws and seeds, print and keep."""
+    from dynaphase.display_ensemble import print_ensemble
+    from dynaphase.ensemble import evaluate_ensemble
+    from dynaphase.executors import make_workers
+    from dynaphase.saving.ensemble import save_records
+
+    pool = make_workers(n_workers=workers)
+    with progress_bar("simulating", is_shown=not as_json) as advance:
+        found = evaluate_ensemble(
+            [formula], model, **counts, system=system, settings=settings, workers=pool, on_progress=advance
+        )
+    if as_json:
+        _print_json(found.to_json(0))
+    else:
+        print_ensemble(found, make_console())
+    if save is not None:
+        typer.echo(f"wrote {save_records(save, found.records)}", err=as_json)
+    if not any(record.is_done for record in found.records):
+        raise typer.Exit(3)
+
+
+@app.command()
+def compare(
+    formulas: Annotated[list[str], typer.Argument(metavar="FORMULA FORMULA...", help="Compositions to compare.")],
+    model: Annotated[str, typer.Option(help="physical or paper; the latter without draws.")] = "physical",
+    fidelity: Annotated[str | None, typer.Option(help="Of physical: eikonal, 96, 128 or 256.")] = None,
+    draws: Annotated[int, typer.Option(min=0, help="Draws of the uncertain parameters; 0: their medians.")] = 32,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds of the microstructure, from --seed on.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
+    workers: NWorkers = None,
+    option: Options = None,
+    system: System = "lagp",
+    as_json: Json = False,
+) -> None:
+    """Say which composition is better, and how sure that is: the same draws and seeds for all."""
+    from dynaphase.display_ensemble import print_comparison
+    from dynaphase.ensemble import compare_all, evaluate_ensemble
+    from dynaphase.executors import make_workers
+
+    if len(formulas) < 2:
+        raise ConfigError("a comparison needs at least two compositions")
+    settings = _settings(model, option, fidelity=fidelity)
+    counts, pool = {"n_draws": draws, "n_seeds": seeds, "seed": seed}, make_workers(n_workers=workers)
+    with progress_bar("simulating", is_shown=not as_json) as advance:
+        found = evaluate_ensemble(
+            formulas, model, **counts, system=system, settings=settings, workers=pool, on_progress=advance
+        )
+    comparisons = compare_all(found)
+    if as_json:
+        _print_json(
+            {
+                "n_draws": found.n_draws,
+                "n_seeds": len(found.seeds),
+                "compositions": [found.to_json(i) for i in range(len(formulas))],
+                "probabilities": {comparison.quantity: comparison.to_json() for comparison in comparisons},
+            }
+        )
+    else:
+        print_comparison(found, comparisons, make_console())
+    if not any(record.is_done for record in found.records):
+        raise typer.Exit(3)
+
+
+@app.command()
+def sensitivity(
+    formula: Formula,
+    model: Annotated[str, typer.Option(help="physical or paper.")] = "physical",
+    fidelity: Annotated[str | None, typer.Option(help="Of physical [default: eikonal].")] = None,
+    trajectories: Annotated[int, typer.Option(min=2, help="Trajectories of elementary effects.")] = 8,
+    draws: Annotated[
+        int, typer.Option(min=0, help="Instead: first-order indices from so many draws, at least 32.")
+    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of trajectories and microstructures.")] = 0,
+    workers: NWorkers = None,
+    option: Options = None,
+    system: System = "lagp",
+    as_json: Json = False,
+) -> None:
+    """Say which uncertain parameters S, σ and the critical current density depend on."""
+    from dynaphase.display_ensemble import print_first_order, print_sensitivity
+    from dynaphase.executors import make_workers
+    from dynaphase.sensitivity import first_order_sensitivity, sensitivity
+
+    level = fidelity or ("eikonal" if model == "physical" else None)
+    settings, pool = _settings(model, option, fidelity=level), make_workers(n_workers=workers)
+    with progress_bar("simulating", is_shown=not as_json) as advance:
+        common: dict[str, Any] = {
+            "seed": seed, "system": system, "settings": settings, "workers": pool, "on_progress": advance
+        }  # fmt: skip
+        if draws:
+            name, indices = first_order_sensitivity(formula, model, n_draws=draws, **common)
+        else:
+            found = sensitivity(formula, model, n_trajectories=trajectories, **common)
+    if draws:
+        if as_json:
+            _print_json({"formula": name, "first_order": {output: i.to_json() for output, i in indices.items()}})
+        else:
+            print_first_order(name, indices, make_console())
+    elif as_json:
+        _print_json(found.to_json())
+    else:
+        print_sensitivity(found, make_console())
 
 
 @app.command()
@@ -270,6 +387,18 @@ def material(
         _print_json(_material_json(found, notes))
     else:
         print_material(found, notes, make_console())
+
+
+@app.command()
+def table(
+    output: Annotated[Path, typer.Argument(metavar="FILE.toml", help="Where to write it; must not exist.")],
+) -> None:
+    """Write the template of a material system's table, every key explained, to change and to name as --system."""
+    from dynaphase.materials.table_files import template
+    from dynaphase.store import save_text
+
+    save_text(output, template())
+    typer.echo(f"Made {output}. Change it, then try: dynaphase material 'Li1.3Sc0.3Zr1.7(PO4)3' --system {output}")
 
 
 @app.command()
@@ -404,6 +533,25 @@ def _finite(content: Any) -> Any:
             return [_finite(value) for value in content]
         case _:
             return content
+
+
+def _settings(model: str, pairs: Sequence[str] | None, **named: str | None) -> dict[str, Any]:
+    """Options of a model from ``--set`` and from options of their own."""
+    settings = _options(pairs or [])
+    for name, value in named.items():
+        if value is None:
+            continue
+        owner = _OWNERS[name]
+        if model != owner:
+            raise ConfigError(f"--{name} belongs to the {owner} model; leave it out, or add --model {owner}")
+        if name in settings:
+            raise ConfigError(f"--set {name}=… says twice what --{name} says; use --{name} alone")
+        settings[name] = value
+    return settings
+
+
+_OWNERS = {"stepping": "paper", "fidelity": "physical"}
+"""Option → the model that has it."""
 
 
 def _options(pairs: Sequence[str]) -> dict[str, Any]:

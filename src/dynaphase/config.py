@@ -11,12 +11,16 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from dynaphase.errors import ConfigError, unknown_choice
-from dynaphase.settings import PaperSettings, Section, explain
+from dynaphase.settings import MODELS, ModelSettings, PaperSettings, PhysicalSettings, Section, explain
 
-CAMPAIGN_MODELS: Final = ("paper",)
-"""Models that a campaign can run."""
-
-__all__ = ["PRESETS", "CampaignConfig", "load_config", "make_config"]
+__all__ = [
+    "PRESETS",
+    "CampaignConfig",
+    "PaperCampaignConfig",
+    "PhysicalCampaignConfig",
+    "load_config",
+    "make_config",
+]
 
 
 class SpaceSection(Section):
@@ -58,12 +62,16 @@ class StopSection(Section):
 
 
 class CampaignConfig(Section):
-    """A whole campaign.  `identity` is the part that must not change once there are records."""
+    """A whole campaign; its model decides which of the two kinds below it is.
 
-    system: str = "lagp"
-    model: str = CAMPAIGN_MODELS[0]
+    `identity` is the part that must not change once there are records.
+    """
+
+    system: str = Field("lagp", min_length=1)
+    """Name of a material system, or a table's file, relative to the campaign directory."""
+    model: str
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    settings: PaperSettings = PaperSettings()
+    settings: ModelSettings
     space: SpaceSection = SpaceSection()
     design: DesignSection = DesignSection()
     rounds: RoundsSection = RoundsSection()
@@ -96,11 +104,25 @@ class CampaignConfig(Section):
         lines += [f"{name} = {_toml(content[name])}" for name in ("system", "model", "seed")]
         for name in ("settings", "space", "design", "rounds", "stop"):
             section: type[BaseModel] = type(getattr(self, name))
-            lines += ["", f"[{name}]  # {(section.__doc__ or '').strip().rstrip('.')}"]
+            lines += ["", f"[{name}]  # {(section.__doc__ or '').strip().splitlines()[0].rstrip('.')}"]
             for option, value in content[name].items():
                 meaning = section.model_fields[option].description
                 lines.append(f"{option} = {_toml(value)}" + (f"  # {meaning}" if meaning else ""))
         return "\n".join(lines) + "\n"
+
+
+class PhysicalCampaignConfig(CampaignConfig):
+    """A campaign of the `physical` model."""
+
+    model: Literal["physical"] = "physical"
+    settings: PhysicalSettings = PhysicalSettings()
+
+
+class PaperCampaignConfig(CampaignConfig):
+    """A campaign of the `paper` model."""
+
+    model: Literal["paper"] = "paper"
+    settings: PaperSettings = PaperSettings()
 
 
 def _toml(value: object) -> str:
@@ -113,13 +135,23 @@ def _toml(value: object) -> str:
             return repr(value)
 
 
+_KINDS: Final[Mapping[str, type[CampaignConfig]]] = {
+    "physical": PhysicalCampaignConfig,
+    "paper": PaperCampaignConfig,
+}
+
 PRESETS: Final[dict[str, CampaignConfig]] = {
-    "demo": CampaignConfig(
-        design=DesignSection(n_initial=32, n_held_out=16, n_replicates=2),
-        rounds=RoundsSection(batch=6, n_pool=1000),
-        stop=StopSection(min_rounds=2, budget=200),
+    "demo": PhysicalCampaignConfig(
+        settings=PhysicalSettings(fidelity="eikonal"),
+        design=DesignSection(n_initial=24, n_held_out=12, n_replicates=3),
+        rounds=RoundsSection(batch=4, n_pool=1000),
+        stop=StopSection(min_rounds=2, budget=160),
     ),
-    "paper": CampaignConfig(
+    "physical": PhysicalCampaignConfig(
+        design=DesignSection(n_initial=60, n_held_out=30, n_replicates=3),
+        stop=StopSection(min_rounds=2, budget=500),
+    ),
+    "paper": PaperCampaignConfig(
         settings=PaperSettings(stepping="exact"),
         space=SpaceSection(sampler="simplex"),
         design=DesignSection(n_initial=100, n_held_out=30),
@@ -154,11 +186,35 @@ def load_config(path: str | Path) -> CampaignConfig:
 
 
 def make_config(content: Mapping[str, Any], origin: str = "configuration") -> CampaignConfig:
-    """Check a configuration given as nested mappings; see `load_config` for the errors."""
-    model = content.get("model", CAMPAIGN_MODELS[0])
-    if model not in CAMPAIGN_MODELS:
-        raise unknown_choice("model of a campaign", model, CAMPAIGN_MODELS)
+    """Check a configuration given as nested mappings; see `load_config` for the errors.
+
+    Its `model` decides which options there are; without one it is the default model.
+    """
+    model = content.get("model", MODELS[0])
+    if model not in MODELS:
+        raise unknown_choice("model of a campaign", model, MODELS)
+    kind = _KINDS[model]
     try:
-        return CampaignConfig.model_validate(content)
+        return kind.model_validate(content)
     except ValidationError as error:
-        raise ConfigError("\n".join(f"{origin}: {line}" for line in explain(error, CampaignConfig))) from None
+        lines = [*explain(error, kind), *_of_another_model(content, model)]
+        raise ConfigError("\n".join(f"{origin}: {line}" for line in lines)) from None
+
+
+def _of_another_model(content: Mapping[str, Any], model: str) -> list[str]:
+    """One line for every other model that has an option which this one lacks."""
+    settings = content.get("settings")
+    given = set(settings) if isinstance(settings, Mapping) else set()
+    unknown = given - set(_options(model))
+    return [
+        f'{", ".join(sorted(unknown & _options(other)))}: of the {other} model; write model = "{other}" for it'
+        for other in MODELS
+        if unknown & _options(other)
+    ]
+
+
+def _options(model: str) -> set[str]:
+    kind = _KINDS[model].model_fields["settings"].annotation
+    assert isinstance(kind, type)
+    assert issubclass(kind, Section)
+    return set(kind.model_fields)

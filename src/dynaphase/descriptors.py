@@ -31,6 +31,7 @@ __all__ = [
     "degraded_thickness",
     "interface_width",
     "mean_linear_intercept",
+    "score_factors",
     "stability_score",
     "void_fraction",
 ]
@@ -337,6 +338,23 @@ def stability_score(
     InputError
         If a descriptor is negative or not a number, or the void fraction exceeds 1.
     """
+    parts = score_factors(grain_size_nm, void_fraction, interface_width_nm, weights)
+    return float(100.0 * np.prod(np.array(parts) ** np.array(weights.exponents)))
+
+
+def score_factors(
+    grain_size_nm: float,
+    void_fraction: float,
+    interface_width_nm: float,
+    weights: ScoreWeights = DEFAULT_WEIGHTS,
+) -> tuple[float, float, float]:
+    """s_G, s_V and s_W of the module's equation, each 0 to 1.
+
+    Raises
+    ------
+    InputError
+        If a descriptor is negative or not a number, or the void fraction exceeds 1.
+    """
     given = {
         "grain size": grain_size_nm,
         "void fraction": void_fraction,
@@ -347,11 +365,8 @@ def stability_score(
             raise InputError(f"the {name} must be a number that is not negative, not {value}")
     if void_fraction > 1:
         raise InputError(f"the void fraction is a share of the area, at most 1, not {void_fraction}")
-    parts = np.array(
-        [
-            1.0 / (1.0 + weights.grain_size_nm / grain_size_nm) if grain_size_nm > 0 else 0.0,
-            1.0 / (1.0 + (void_fraction / weights.void_fraction) ** 1.5),
-            1.0 / (1.0 + (interface_width_nm / weights.interface_width_nm) ** 2),
-        ]
+    return (
+        1.0 / (1.0 + weights.grain_size_nm / grain_size_nm) if grain_size_nm > 0 else 0.0,
+        1.0 / (1.0 + (void_fraction / weights.void_fraction) ** 1.5),
+        1.0 / (1.0 + (interface_width_nm / weights.interface_width_nm) ** 2),
     )
-    return float(100.0 * np.prod(parts ** np.array(weights.exponents)))

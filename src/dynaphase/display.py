@@ -18,6 +18,18 @@ if TYPE_CHECKING:
 _STATUS_STYLES = {"measured": "green", "derived": "blue", "quoted": "yellow", "closure": "red"}
 
 
+_COLUMNS: dict[str, tuple[str, str, str]] = {
+    "stability_score": ("S", ".1f", "S from 0 to 100"),
+    "ionic_conductivity_S_per_cm": ("σ box", ".1e", "σ box: the simulated box, S/cm"),
+    "ceramic_conductivity_S_per_cm": ("σ ceramic", ".1e", "σ ceramic: of 1 µm grains, S/cm"),
+    "critical_current_density_mA_per_cm2": ("CCD", ".2f", "CCD: critical current density, mA/cm²"),
+}
+"""Predicted quantities: column, format, meaning."""
+
+N_REASONS = 5
+"""Most reasons of failures that are shown."""
+
+
 def make_console() -> Console:
     """Where results go: standard output."""
     from rich.console import Console
@@ -82,14 +94,23 @@ def describe_status(state: Mapping[str, Any]) -> list[str]:
     now = f"running, {state['n_running']} to go" if state["n_running"] else "not running"
     lines = [
         f"{state['n_records']} records ({state['n_failed']} failed) of {state['n_planned']} planned, "
-        f"round {state['round']}, model {state['model']} ({state['stepping']} stepping)",
+        f"round {state['round']}",
+        f"model {state['model']}, {_level(state)}",
         f"stopped because: {reason}" if reason else now,
     ]
+    failures = list(state["failures"].items())
+    lines += [f"failed {n} times: {why}" for why, n in failures[:N_REASONS]]
+    n_others = sum(n for _, n in failures[N_REASONS:])
+    lines += [f"failed {n_others} times for {len(failures) - N_REASONS} other reasons"] if n_others else []
     lines += [
         f"{symbol}: r = {a['r']:.3f}, nRMSE = {a['nrmse']:.3f} on {a['n_held_out']} held-out compositions"
         for symbol, a in zip("Sσ", state["accuracy"].values(), strict=False)
     ]
     return lines
+
+
+def _level(state: Mapping[str, Any]) -> str:
+    return f"fidelity {state['fidelity']}" if "fidelity" in state else f"{state['stepping']} stepping"
 
 
 def print_forecasts(forecasts: Sequence[Forecast], console: Console, title: str) -> None:
@@ -100,32 +121,28 @@ def print_forecasts(forecasts: Sequence[Forecast], console: Console, title: str)
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("composition", no_wrap=True)
-    for column in ("S", "σ box", "σ ceramic"):
-        table.add_column(column, justify="right", no_wrap=True)
+    shown = [name for name in _COLUMNS if any(name in item.predictions for item in forecasts)]
+    for name in shown:
+        table.add_column(_COLUMNS[name][0], justify="right", no_wrap=True)
     for number, item in enumerate(forecasts, start=1):
-        s, box, ceramic = item.predictions.values()
-        table.add_row(
-            str(number),
-            item.formula,
-            f"{s['mean']:.1f} ± {(s['interval_90'][1] - s['interval_90'][0]) / 2:.1f}",
-            _with_factor(box),
-            _with_factor(ceramic),
-        )
+        table.add_row(str(number), item.formula, *(_with_interval(item.predictions[name], name) for name in shown))
     console.print(table)
-    console.print("S from 0 to 100; σ in S/cm: the simulated box, and a ceramic of 1 µm grains. Intervals: 90 %.")
+    console.print(f"{'; '.join(_COLUMNS[name][2] for name in shown)}. Intervals: 90 %.")
     for number, item in enumerate(forecasts, start=1):
         parts = [plain(item.reason)] if item.reason else []
         if item.simulated:
-            found = "simulated: S {:.1f}, σ box {:.1e}, ceramic {:.1e}"
-            parts.append(found.format(*item.simulated.values()))
+            values = (f"{_COLUMNS[name][0]} {item.simulated[name]:{_COLUMNS[name][1]}}" for name in shown)
+            parts.append(f"simulated: {', '.join(values)}")
         if parts:
             console.print(f"{number}: {'; '.join(parts)}", soft_wrap=True)
 
 
-def _with_factor(sigma: Mapping[str, Any]) -> str:
-    """Median and the factor up and down to the ends of its 90 % interval."""
-    low, high = sigma["interval_90"]
-    return f"{sigma['mean']:.1e} ×/÷{(high / low) ** 0.5:.1f}"
+def _with_interval(prediction: Mapping[str, Any], name: str) -> str:
+    """Centre, and below it half the width of the 90 % interval, or the factor up and down to its ends."""
+    (low, high), centre = prediction["interval_90"], f"{prediction['mean']:{_COLUMNS[name][1]}}"
+    if "log10_mean" in prediction:
+        return f"{centre}\n×/÷{(high / low) ** 0.5:.2f}"
+    return f"{centre}\n± {(high - low) / 2:.1f}"
 
 
 def print_conclusion(campaign: Campaign, console: Console) -> None:
@@ -174,7 +191,9 @@ def campaign_progress(campaign: Campaign, console: Console) -> Iterator[Observer
     with Progress(*columns, console=console) as progress:
 
         class Display(Observer):
-            task: Any = None
+            def __init__(self) -> None:
+                self.task: Any = None
+                self.reasons: set[str] = set()
 
             def planned(self, plan: Plan, n_open: int, n_total: int) -> None:
                 name = (
@@ -185,7 +204,8 @@ def campaign_progress(campaign: Campaign, console: Console) -> Iterator[Observer
 
             def finished(self, record: Record) -> None:
                 progress.advance(self.task)
-                if not record.is_done:
+                if not record.is_done and (record.reason or "") not in self.reasons:  # each once; status counts them
+                    self.reasons.add(record.reason or "")
                     progress.console.print(f"  failed: {plain(record.formula)}: {plain(record.reason or '')}")
 
             def lost(self, formula: str, reason: str) -> None:

@@ -29,6 +29,7 @@ def evaluate(
     system: str | MaterialSystem = "lagp",
     settings: Mapping[str, Any] | None = None,
     on_progress: Callable[[float], None] | None = None,
+    keep_history: bool = False,
 ) -> Record:
     """Simulate one composition.
 
@@ -36,8 +37,8 @@ def evaluate(
     ----------
     composition : str, mapping, Composition or pymatgen object
         E.g. ``"Li1.5Al0.5Ge1.5(PO4)3"``; only the ratio of the system's elements counts.
-    model : {"paper", "physical"}
-        The printed equation, or sintering, lithium penetration and interphase.
+    model : {"physical", "paper"}
+        Sintering, lithium penetration and interphase; or the printed equation.
     seed : int
         Seed of the microstructure and the initial noise.
     system : str or MaterialSystem
@@ -45,6 +46,8 @@ def evaluate(
         Options of the model (`PaperSettings` or `PhysicalSettings`); defaults for what is left out.
     on_progress : callable, optional
         Called with the finished fraction of the phase-field run, 0 to 1.
+    keep_history : bool
+        Keep fields at some thirty times of every stage, as ``record.history``; the results stay the same.
 
     Returns
     -------
@@ -60,7 +63,7 @@ def evaluate(
     """
     lookup = system if isinstance(system, MaterialSystem) else get_system(system)
     candidate, notes = make_candidate(composition, model, seed, lookup, settings or {})
-    record = evaluate_candidate(candidate, lookup, on_progress)
+    record = evaluate_candidate(candidate, lookup, on_progress, keep_history=keep_history)
     return record if not notes else _with_notes(record, notes)
 
 
@@ -80,7 +83,11 @@ def make_candidate(
 
 
 def evaluate_candidate(
-    candidate: Candidate, system: MaterialSystem, on_progress: Callable[[float], None] | None = None
+    candidate: Candidate,
+    system: MaterialSystem,
+    on_progress: Callable[[float], None] | None = None,
+    *,
+    keep_history: bool = False,
 ) -> Record:
     """Candidate → record; a failed computation becomes a failed record with its reason."""
     wall, cpu = time.perf_counter(), time.process_time()
@@ -88,7 +95,7 @@ def evaluate_candidate(
     formula = system.formula(candidate.composition)
     outcome: dict[str, Any]
     try:
-        outcome = {"status": RecordStatus.DONE, **_run(system, candidate, settings, on_progress)}
+        outcome = {"status": RecordStatus.DONE, **_run(system, candidate, settings, on_progress, keep_history)}
     except ComputationError as error:
         outcome = {"status": RecordStatus.FAILED, "reason": str(error)}
     except (ArithmeticError, MemoryError, ValueError) as error:  # of numerical libraries, not ours
@@ -107,15 +114,16 @@ def _run(
     candidate: Candidate,
     settings: ModelSettings,
     on_progress: Callable[[float], None] | None,
+    keep_history: bool,
 ) -> dict[str, Any]:
     """The chain of the candidate's model."""
     if isinstance(settings, PhysicalSettings):
         from dynaphase.physical_chain import PhysicalChain
 
-        return PhysicalChain(system, candidate, settings).run(on_progress)
+        return PhysicalChain(system, candidate, settings).run(on_progress, keep_history=keep_history)
     from dynaphase.paper_chain import PaperChain
 
-    return PaperChain(system, candidate, settings).run(on_progress)
+    return PaperChain(system, candidate, settings).run(on_progress, keep_history=keep_history)
 
 
 def _with_notes(record: Record, notes: tuple[str, ...]) -> Record:

@@ -41,7 +41,7 @@ PLANE_LIMIT: Final = 0.6
 """Host fraction below which a plane microstructure percolates clearly worse than a real one."""
 
 
-def conduction_parameters(material: Material, grain_size_nm: float) -> ConductionParameters:
+def conduction_parameters(material: Material, grain_size_nm: float, n_axes: int = 2) -> ConductionParameters:
     """What conducts how well in `material`, its boundaries wetted as they are at `grain_size_nm`.
 
     A glass-forming phase covers boundaries (θ = 1: completely) and raises their area resistance from R'' to
@@ -51,21 +51,21 @@ def conduction_parameters(material: Material, grain_size_nm: float) -> Conductio
 
     return ConductionParameters(
         bulk_S_per_m=material["bulk_conductivity_S_per_m"],
-        boundary_resistance_ohm_m2=wetted_boundaries(material, grain_size_nm).resistance_ohm_m2,
+        boundary_resistance_ohm_m2=wetted_boundaries(material, grain_size_nm, n_axes).resistance_ohm_m2,
         secondary={phase: material[f"conductivity_{phase}_S_per_m"] for phase in material.assemblage.secondary},
         void_S_per_m=material["void_conductivity_S_per_m"],
         degraded_S_per_m=material["degraded_conductivity_S_per_m"],
     )
 
 
-def particle_fractions(material: Material, grain_size_nm: float) -> dict[str, float]:
+def particle_fractions(material: Material, grain_size_nm: float, n_axes: int = 2) -> dict[str, float]:
     """Volume fractions of the secondary phases that sit in the solid as particles.
 
     Glass-forming phases spread on the grain boundaries first; only what the boundaries cannot hold
     (v_film > δ_f L_A at `grain_size_nm`) becomes particles, so that no volume element acts twice, or not at all.
     """
     assemblage, film = material.assemblage, material["film_fraction"]
-    capacity = film_capacity(grain_size_nm, material["film_thickness_nm"])
+    capacity = film_capacity(grain_size_nm, material["film_thickness_nm"], n_axes)
     excess = max(0.0, 1.0 - capacity / film) if film > 0.0 else 0.0
     shares = {
         phase: fraction * (excess if phase in assemblage.film_formers else 1.0)

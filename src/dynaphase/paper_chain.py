@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
+from dynaphase.history import History, Snapshots
 from dynaphase.material_inputs import (
     CERAMIC_GRAIN_SIZE_NM,
     S_PER_CM,
@@ -33,6 +34,11 @@ __all__ = ["PaperChain", "degraded_extent"]
 CATHODE_LAYER_NM: Final = 2.0
 """Depth at x = L that starts as cathode, not as electrolyte (nm)."""
 
+N_SNAPSHOTS: Final = 40
+"""States of C that a history holds at most."""
+
+_DESCRIPTIONS: Final = {"time": "time (s)", "C": "intact electrolyte fraction C (1)"}
+
 
 @dataclass(frozen=True, slots=True)
 class PaperChain:
@@ -42,13 +48,14 @@ class PaperChain:
     candidate: Candidate
     settings: PaperSettings
 
-    def run(self, on_progress: Callable[[float], None] | None) -> dict[str, Any]:
+    def run(self, on_progress: Callable[[float], None] | None, *, keep_history: bool = False) -> dict[str, Any]:
         from dynaphase.electrolyte.paper import printed_conductivity
 
         material = self.material(self.settings.temperature_K)
         microstructure = self.microstructure(material, material["grain_size_nm"])
         start = self.initial_state(microstructure)
-        trajectory = self.degrade(material, start, on_progress)
+        snapshots = Snapshots(N_SNAPSHOTS) if keep_history else None
+        trajectory = self.degrade(material, start, on_progress, snapshots)
         end = trajectory.state
         degraded = degraded_extent(start, end)
         descriptors, score, notes = self.measure(microstructure, start, end)
@@ -71,6 +78,7 @@ class PaperChain:
             "descriptors": descriptors,
             "notes": (*material.notes, *notes, *plane_notes(material)),
             "fields": _fields(microstructure, start, end, degraded),
+            "history": None if snapshots is None else _history(snapshots, microstructure.spacing_nm),
         }
 
     def material(self, temperature_K: float) -> Material:
@@ -102,7 +110,11 @@ class PaperChain:
         return initial_state(microstructure, cathode_layer_nm=CATHODE_LAYER_NM, rng=rng)
 
     def degrade(
-        self, material: Material, start: npt.NDArray[np.float64], on_progress: Callable[[float], None] | None
+        self,
+        material: Material,
+        start: npt.NDArray[np.float64],
+        on_progress: Callable[[float], None] | None,
+        snapshots: Snapshots | None = None,
     ) -> Trajectory:
         from dynaphase.electrolyte.paper import FAST_STEPPING, REACTIONS, PaperModel, PaperParameters
         from dynaphase.phasefield.grid import Grid
@@ -121,7 +133,12 @@ class PaperChain:
             ),
         )
         stepper = ExplicitEuler(settings.time_step_s) if settings.stepping == "exact" else FAST_STEPPING
-        trajectory = simulate(model, start, stepper, settings.duration_s, progress=on_progress)
+
+        def see(time_s: float, state: npt.NDArray[np.float64]) -> None:
+            if snapshots is not None:
+                snapshots.offer(time_s, {}, lambda: {"C": state})
+
+        trajectory = simulate(model, start, stepper, settings.duration_s, progress=on_progress, on_state=see)
         if trajectory.status is RunStatus.INTERRUPTED:
             raise KeyboardInterrupt
         return trajectory.require_done()
@@ -206,6 +223,10 @@ class PaperChain:
             "activation_energy_eV": effective_activation_energy(TEMPERATURES_K, at_temperature),
             "discretization_error_decades": pristine.discretization_error_decades or 0.0,
         }
+
+
+def _history(snapshots: Snapshots, spacing_nm: float) -> History:
+    return {"degradation": snapshots.stage(spacing_nm, _DESCRIPTIONS)}
 
 
 def degraded_extent(

@@ -8,13 +8,12 @@ voids and the thickness of decomposed electrolyte; the critical current density 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from dynaphase.errors import SimulationError
 from dynaphase.material_inputs import (
-    CERAMIC_GRAIN_SIZE_NM,
     S_PER_CM,
     SOLID,
     TEMPERATURES_K,
@@ -25,6 +24,8 @@ from dynaphase.material_inputs import (
 )
 from dynaphase.materials.base import Material, MaterialSystem
 from dynaphase.materials.wetted import wetted_boundaries
+from dynaphase.physical_history import N_REST, PhysicalHistory
+from dynaphase.physical_options import leakage_of, plate_and_strip, sweep_options
 from dynaphase.records import Candidate, Fields
 from dynaphase.settings import PhysicalSettings
 
@@ -40,11 +41,15 @@ if TYPE_CHECKING:
 
 __all__ = ["PhysicalChain"]
 
-ZONE_WIDTH_NM: Final = 6.0
-"""Full width w_m of the zone in which a boundary is weak: numerical, the threshold in it is what is physical."""
-
 FRONT_WIDTH_NM: Final = 1.0
 """λ of the lithium front."""
+
+ZONE_WIDTH_NM: Final = 10.0 * FRONT_WIDTH_NM
+"""Full width w_m of the zone in which a boundary is weak: numerical, the threshold in it is what is physical.
+
+In a zone of 6 λ the flanks of a filament overlap, and η_50 lies up to a third above the sharp limit and rises as the
+grid is refined; at 10 λ it is 4 % above, on every grid.
+"""
 
 LITHIUM_NM: Final = 5.0
 """Thickness of lithium at the start."""
@@ -61,8 +66,8 @@ class PhysicalChain:
     candidate: Candidate
     settings: PhysicalSettings
 
-    def run(self, on_progress: Callable[[float], None] | None) -> dict[str, Any]:
-        """Values, descriptors, notes and fields of a record.
+    def run(self, on_progress: Callable[[float], None] | None, *, keep_history: bool = False) -> dict[str, Any]:
+        """Values, descriptors, notes and fields of a record, and its history where that is to be kept.
 
         Raises
         ------
@@ -72,15 +77,16 @@ class PhysicalChain:
         material = self.material(self.settings.temperature_K)
         if not material.assemblage.host_fraction > 0:
             raise SimulationError(
-                f"{material.formula} forms none of the conducting host: there is no electrolyte to simulate"
+                f"none of the host {material.assemblage.host} forms: there is no electrolyte to simulate"
             )
-        structure = self.sinter(material, material["initial_grain_size_nm"])
+        history = PhysicalHistory() if keep_history else None
+        structure = self.sinter(material, material["initial_grain_size_nm"], history)
         if on_progress is not None:
             on_progress(_SHARE_OF_FURNACE)
         grain_size, is_censored = self.grain_size(structure)
         ceramic = self.ceramic(material, structure, grain_size)
-        extent = self.rest(material, ceramic)
-        sweep, percolation = self.sweep(material, ceramic, on_progress)
+        extent = self.rest(material, ceramic, history)
+        sweep, percolation = self.sweep(material, ceramic, on_progress, history)
         conduction = self.conduct(material, structure, extent, grain_size)
         descriptors, score, notes = self.measure(material, structure, extent, sweep, percolation, grain_size)
         if is_censored:
@@ -89,13 +95,24 @@ class PhysicalChain:
         descriptors["interphase_resistance_ohm_cm2"] = thickness_cm * (
             1.0 / conduction["aged_conductivity_S_per_cm"] - 1.0 / conduction["across_conductivity_S_per_cm"]
         )
-        values = {"stability_score": score, **conduction}
+        if self.settings.stripping:
+            cycled, remarks = plate_and_strip(
+                ceramic,
+                _front(material, self.settings.temperature_K),
+                structure.microstructure,
+                conduction_parameters(material, grain_size),
+                self.settings,
+                _anode(material) if self.settings.chemistry else None,
+            )
+            descriptors, notes = descriptors | cycled, notes + remarks
+        values = {"stability_score": score, **self.calibrated_scores(descriptors), **conduction}
         require_finite({**values, **descriptors})
         return {
             "values": values,
             "descriptors": descriptors,
-            "notes": (*material.notes, *notes, *plane_notes(material)),
+            "notes": (*material.notes, *notes, *(plane_notes(material) if self.n_axes == 2 else ())),
             "fields": _fields(structure, ceramic, sweep, extent),
+            "history": None if history is None else history.stages,
         }
 
     def material(self, temperature_K: float) -> Material:
@@ -109,9 +126,21 @@ class PhysicalChain:
     @property
     def n_cells(self) -> int:
         """Cells along each side of the box."""
-        return 96 if self.settings.fidelity == "eikonal" else int(self.settings.fidelity)
+        return {"eikonal": 96, "3d": 64}.get(self.settings.fidelity) or int(self.settings.fidelity)
 
-    def sinter(self, material: Material, film_grain_size_nm: float) -> SinteredStructure:
+    @property
+    def n_axes(self) -> int:
+        """2 in the plane, 3 in space."""
+        return 3 if self.settings.fidelity == "3d" else 2
+
+    @property
+    def has_sharp_front(self) -> bool:
+        """Whether the front is followed in the sharp limit."""
+        return self.settings.fidelity in ("eikonal", "3d")
+
+    def sinter(
+        self, material: Material, film_grain_size_nm: float, history: PhysicalHistory | None = None
+    ) -> SinteredStructure:
         """Grains, voids and particles; glass that does not fit on boundaries of that grain size is particles."""
         from dynaphase.electrolyte.furnace import FurnaceSchedule, sinter
 
@@ -123,14 +152,18 @@ class PhysicalChain:
             initial_grain_size_nm=material["initial_grain_size_nm"],
             width_nm=max(FurnaceSchedule().width_nm, 1.25 * spacing),
         )
-        return sinter(
-            (self.n_cells, self.n_cells),
+        structure = sinter(
+            (self.n_cells,) * self.n_axes,
             spacing,
             schedule,
-            secondary=particle_fractions(material, film_grain_size_nm),
+            secondary=particle_fractions(material, film_grain_size_nm, self.n_axes),
             boundary_width_nm=material["boundary_width_numerical_nm"],
             seed=self.candidate.seed,
+            on_state=None if history is None else history.see_furnace,
         )
+        if history is not None:
+            history.end_furnace(structure.history, spacing)
+        return structure
 
     def grain_size(self, structure: SinteredStructure) -> tuple[float, bool]:
         """Mean linear intercept in the solid (nm), and whether it is that of the box."""
@@ -138,7 +171,9 @@ class PhysicalChain:
 
         found = structure.microstructure
         solid = found.density > SOLID
-        grains = mean_linear_intercept(found.grain_ids, found.spacing_nm, is_solid=solid, is_periodic=(True, True))
+        grains = mean_linear_intercept(
+            found.grain_ids, found.spacing_nm, is_solid=solid, is_periodic=(True,) * self.n_axes
+        )
         return grains.mean_nm, grains.is_censored
 
     def ceramic(self, material: Material, structure: SinteredStructure, grain_size_nm: float) -> Ceramic:
@@ -147,9 +182,10 @@ class PhysicalChain:
         from dynaphase.electrolyte.ceramic import Ceramic, boundary_strengths
         from dynaphase.electrolyte.grains import boundary_zone
 
-        found, wetted = structure.microstructure, wetted_boundaries(material, grain_size_nm)
+        found, wetted = structure.microstructure, wetted_boundaries(material, grain_size_nm, self.n_axes)
+        # in the numbers of the powder: a boundary is then as strong on every grid
         strengths = boundary_strengths(
-            structure.boundaries.pairs, material["boundary_weibull_modulus"], self.candidate.seed
+            structure.powder_pairs, material["boundary_weibull_modulus"], self.candidate.seed
         )
         inclusions: dict[float, npt.NDArray[np.float64]] = {}
         for k, phase in enumerate(found.phase_names, start=1):
@@ -172,19 +208,33 @@ class PhysicalChain:
             inclusions=inclusions,
         )
 
-    def rest(self, material: Material, ceramic: Ceramic) -> npt.NDArray[np.float64]:
+    def rest(
+        self, material: Material, ceramic: Ceramic, history: PhysicalHistory | None = None
+    ) -> npt.NDArray[np.float64]:
         """Extent of decomposition on both sides after `rest_duration_s` without current."""
+        import numpy as np
+
+        if not self.settings.chemistry:
+            return np.zeros(ceramic.shape)
+        end = self.settings.rest_duration_s
+        extent = self._decomposed(material, ceramic, [end])[0]
+        if history is not None:
+            # A run of its own: stopping on the way changes the steps, and with them the last digits of the record.
+            between = np.linspace(0.0, end, N_REST + 1)[1:-1].tolist()
+            extents = self._decomposed(material, ceramic, between)
+            fresh = np.zeros(ceramic.shape)
+            history.end_rest([0.0, *between, end], [fresh, *extents, extent], ceramic.spacing_nm)
+        return extent
+
+    def _decomposed(self, material: Material, ceramic: Ceramic, times_s: list[float]) -> list[npt.NDArray[np.float64]]:
+        """χ at rest at increasing times, from both electrodes."""
         import numpy as np
 
         from dynaphase.electrolyte.operation import Sweep, rest
 
-        if not self.settings.chemistry:
-            return np.zeros(ceramic.shape)
-        moments = [self.settings.rest_duration_s]
-        anode = rest(ceramic, _anode(material), moments, self.protocol)[0]
-        turned = _turned(ceramic)
-        cathode = rest(turned, _cathode(material), moments, Sweep(lithium_nm=0.0))[0][::-1]
-        return np.clip(anode + cathode, 0.0, 1.0)
+        anode = rest(ceramic, _anode(material), times_s, self.protocol)
+        cathode = rest(_turned(ceramic), _cathode(material), times_s, Sweep(lithium_nm=0.0))
+        return [np.clip(low + high[::-1], 0.0, 1.0) for low, high in zip(anode, cathode, strict=True)]
 
     @property
     def protocol(self) -> Sweep:
@@ -196,7 +246,11 @@ class PhysicalChain:
         return Sweep(rise, settings.sweep_duration_s, limit_V=max(0.150, rise), lithium_nm=LITHIUM_NM)
 
     def sweep(
-        self, material: Material, ceramic: Ceramic, on_progress: Callable[[float], None] | None
+        self,
+        material: Material,
+        ceramic: Ceramic,
+        on_progress: Callable[[float], None] | None,
+        history: PhysicalHistory | None = None,
     ) -> tuple[SweepResult, float]:
         """The sweep, and the rate-free threshold η_perc (V)."""
         from dynaphase.electrolyte.operation import percolation_overpotential, sharp_sweep, sweep
@@ -204,14 +258,28 @@ class PhysicalChain:
         front = _front(material, self.settings.temperature_K)
         chemistry = _anode(material) if self.settings.chemistry else None
         percolation = percolation_overpotential(ceramic, self.protocol)
-        if self.settings.fidelity == "eikonal":
-            return sharp_sweep(ceramic, front, chemistry, self.protocol), percolation
+        on_state = None if history is None else history.sweep_observer(ceramic, self.protocol)
 
         def report(share: float) -> None:
             if on_progress is not None:
                 on_progress(_SHARE_OF_FURNACE + (1.0 - _SHARE_OF_FURNACE) * share)
 
-        return sweep(ceramic, front, chemistry, self.protocol, on_progress=report), percolation
+        if self.has_sharp_front:
+            result = sharp_sweep(ceramic, front, chemistry, self.protocol, on_state=on_state)
+        else:
+            result = sweep(
+                ceramic,
+                front,
+                chemistry,
+                self.protocol,
+                leakage=leakage_of(material) if self.settings.leakage else None,
+                until_short=self.settings.until_short,
+                on_progress=report,
+                on_state=on_state,
+            )
+        if history is not None:
+            history.end_sweep(result, self.protocol, ceramic.spacing_nm)
+        return result, percolation
 
     def conduct(
         self,
@@ -229,13 +297,18 @@ class PhysicalChain:
         )
 
         found = structure.microstructure
-        parameters = conduction_parameters(material, grain_size_nm)
+        parameters = conduction_parameters(material, grain_size_nm, self.n_axes)
         sigma = local_conductivity(found, parameters)
-        along = [homogenize(sigma, found.spacing_nm, axis, "periodic", with_error=axis == 0) for axis in (0, 1)]
-        mean = 0.5 * (along[0].conductivity_S_per_m + along[1].conductivity_S_per_m)
+        along = [
+            homogenize(sigma, found.spacing_nm, axis, "periodic", with_error=axis == 0) for axis in range(self.n_axes)
+        ]
+        in_directions = [solved.conductivity_S_per_m for solved in along]
+        mean = sum(in_directions) / len(in_directions)
         at_temperature = [
             homogenize(
-                local_conductivity(found, conduction_parameters(self.material(temperature), grain_size_nm)),
+                local_conductivity(
+                    found, conduction_parameters(self.material(temperature), grain_size_nm, self.n_axes)
+                ),
                 found.spacing_nm,
                 0,
                 "periodic",
@@ -247,22 +320,28 @@ class PhysicalChain:
         aged = homogenize(local_conductivity(found, parameters, extent), found.spacing_nm, near=across.factor)
         # Ceramics have little boundary for glass to hide on: the same furnace, more particles.
         has_glass = material["film_fraction"] > 0
-        in_ceramic = self.sinter(material, CERAMIC_GRAIN_SIZE_NM).microstructure if has_glass else found
-        ceramic = ceramic_conductivity(
-            in_ceramic,
-            conduction_parameters(material, CERAMIC_GRAIN_SIZE_NM),
-            CERAMIC_GRAIN_SIZE_NM,
-            boundary="periodic",
-        )
+        size = self.settings.ceramic_grain_size_nm
+        in_ceramic = self.sinter(material, size).microstructure if has_glass else found
+        in_grains = conduction_parameters(material, size, self.n_axes)
+        ceramic = ceramic_conductivity(in_ceramic, in_grains, size, boundary="periodic")
         return {
             "ionic_conductivity_S_per_cm": S_PER_CM * mean,
             "ceramic_conductivity_S_per_cm": S_PER_CM * ceramic,
             "across_conductivity_S_per_cm": S_PER_CM * across.conductivity_S_per_m,
             "aged_conductivity_S_per_cm": S_PER_CM * aged.conductivity_S_per_m,
-            "conductivity_anisotropy": along[0].conductivity_S_per_m / along[1].conductivity_S_per_m,
+            "conductivity_anisotropy": in_directions[0] * (self.n_axes - 1) / sum(in_directions[1:]),
             "activation_energy_eV": effective_activation_energy(TEMPERATURES_K, at_temperature),
             "discretization_error_decades": along[0].discretization_error_decades or 0.0,
         }
+
+    def calibrated_scores(self, descriptors: Mapping[str, float]) -> dict[str, float]:
+        """S fitted to simulations, and what it is fitted to: see `dynaphase.calibration`."""
+        from dynaphase.calibration import shipped_calibration
+
+        calibration = shipped_calibration()
+        measured = (descriptors[name] for name in ("grain_size_nm", "void_fraction", "interface_width_nm"))
+        direct = calibration.direct_score(descriptors["eta_50_mV"], self.settings.temperature_K)
+        return {"stability_score_calibrated": calibration.score(*measured), "stability_score_direct": direct}
 
     def measure(
         self,
@@ -275,6 +354,7 @@ class PhysicalChain:
     ) -> tuple[dict[str, float], float, tuple[str, ...]]:
         """Descriptors, S and what has to be said of them."""
         from dynaphase.descriptors import degraded_thickness, stability_score, void_fraction
+        from dynaphase.electrolyte.aging import decomposed_thickness
         from dynaphase.electrolyte.operation import critical_current_density
 
         found = structure.microstructure
@@ -292,6 +372,9 @@ class PhysicalChain:
             "eta_onset_mV": 1e3 * (half if sweep.onset_V is None else sweep.onset_V),
             "eta_50_mV": 1e3 * half,
             "eta_perc_mV": 1e3 * percolation_V,
+            "quasi_static_critical_current_density_mA_per_cm2": 0.1 * critical_current_density(percolation_V, front),
+            "interphase_thickness_nm": decomposed_thickness(extent[:-1], found.density[:-1], found.spacing_nm),
+            **sweep_options(sweep, self.protocol.limit_V, self.settings),
         }
         notes: tuple[str, ...] = ()
         if sweep.half_V is None:

@@ -15,7 +15,7 @@ from dynaphase.materials.base import MaterialSystem
 from dynaphase.pareto import is_pareto_optimal
 from dynaphase.space import CompositionSpace
 from dynaphase.surrogate import Prediction, predictions_to_json
-from dynaphase.training import JUDGED, Learned
+from dynaphase.training import RECOMMENDED_FOR, Learned
 
 __all__ = ["Forecast", "forecast", "predicted_front", "recommend"]
 
@@ -29,6 +29,8 @@ SEEING: Final = 0.05
 """Advantage of a simulated composition over a predicted one, in units of the spread of the predictions."""
 
 FloatArray = npt.NDArray[np.float64]
+
+STABILITY, SIGMA = RECOMMENDED_FOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +81,12 @@ def forecast(
 
 
 def recommend(learned: Learned, system: MaterialSystem, space: CompositionSpace, n: int) -> list[Forecast]:
-    """`n` clearly different compositions (at least 1), the highest predicted σ first.
+    """`n` clearly different compositions (at least 1), the highest predicted σ of the ceramic first.
 
-    They are those nearest to having the best S and the best σ of the region at once: a composition's loss is the larger
-    of its two distances to the best prediction, in units of the spread of the predictions over the region, and each
-    choice is at least `SEPARATION` away from those before it.  A composition that was simulated comes before one that
-    is predicted to be better by no more than `SEEING`.
+    They are those nearest to having the best S and the best such σ of the region at once: a composition's loss is the
+    larger of its two distances to the best prediction, in units of the spread of the predictions over the region, and
+    each choice is at least `SEPARATION` away from those before it.  A composition that was simulated comes before one
+    that is predicted to be better by no more than `SEEING`.
     """
     pool, values = _predicted_pool(learned, system, space)
     X = space.to_unit(pool)
@@ -98,7 +100,9 @@ def recommend(learned: Learned, system: MaterialSystem, space: CompositionSpace,
         if all(np.linalg.norm(X[index] - X[other]) >= SEPARATION for other in chosen):
             chosen.append(int(index))
     best_s, best_sigma = (max(chosen, key=lambda index: values[index, column]) for column in (0, 1))
-    reference = learned.surrogate.predict(space.to_unit([system.reference]))
+    reference = None
+    if space.contains(system.reference):
+        reference = learned.surrogate.predict(space.to_unit([system.reference]))
     found = forecast(learned, system, space, [pool[index] for index in chosen])
     answers = [
         replace(
@@ -107,7 +111,7 @@ def recommend(learned: Learned, system: MaterialSystem, space: CompositionSpace,
         )
         for index, item in zip(chosen, found, strict=True)
     ]
-    return sorted(answers, key=lambda item: -item.predictions[JUDGED[1]]["log10_mean"])
+    return sorted(answers, key=lambda item: -item.predictions[SIGMA]["log10_mean"])
 
 
 def predicted_front(
@@ -119,7 +123,7 @@ def predicted_front(
     -------
     compositions : list
     values : ndarray, shape (n, 2)
-        Predicted S (0–100) and log₁₀ σ (S/cm).
+        Predicted S (0–100) and log₁₀ σ of the ceramic (S/cm).
     """
     pool, values = _predicted_pool(learned, system, space)
     on_front = np.flatnonzero(is_pareto_optimal(values))
@@ -129,14 +133,22 @@ def predicted_front(
 def _predicted_pool(
     learned: Learned, system: MaterialSystem, space: CompositionSpace
 ) -> tuple[list[Composition], FloatArray]:
-    """Compositions that a laboratory would weigh in (x and δ to two decimals), with predicted S and log₁₀ σ."""
-    rounded = (
-        system.from_coordinates(round(x, 2), round(delta, 2))
-        for x, delta in map(system.coordinates, space.grid(N_PER_AXIS))
-    )
+    """Compositions that a laboratory would weigh in, with predicted S and log₁₀ σ of the ceramic."""
+    rounded = (_weighable(space, composition) for composition in space.grid(N_PER_AXIS))
     pool = [composition for composition in dict.fromkeys(rounded) if space.contains(composition)]
     predictions = learned.surrogate.predict(space.to_unit(pool))
-    return pool, np.column_stack([predictions[JUDGED[0]].mean, predictions[JUDGED[1]].transformed_mean])
+    return pool, np.column_stack([predictions[STABILITY].mean, predictions[SIGMA].transformed_mean])
+
+
+def _weighable(space: CompositionSpace, composition: Composition) -> Composition:
+    """The composition with x and δ to two decimals; where more than these two vary, with shares to half a percent."""
+    system = space.system
+    if space.dimension <= 2:
+        x, delta = system.coordinates(composition)
+        return system.from_coordinates(round(x, 2), round(delta, 2))
+    # Sums are rounded, not shares, so that the whole stays the whole.
+    sums = np.round(200 * np.cumsum([composition[element] for element in system.elements])).astype(int)
+    return Composition.from_amounts(dict(zip(system.elements, map(int, np.diff(sums, prepend=0)), strict=True)))
 
 
 def _simulated(learned: Learned, composition: Composition) -> dict[str, float] | None:
@@ -158,7 +170,9 @@ def _reason(index: int, best_s: int, best_sigma: int) -> str:
     return "close to the best"
 
 
-def _against(item: Forecast, reference: Mapping[str, Prediction], formula: str) -> str:
-    gain_s = item.predictions[JUDGED[0]]["mean"] - float(reference[JUDGED[0]].mean[0])
-    gain_sigma = item.predictions[JUDGED[1]]["log10_mean"] - float(reference[JUDGED[1]].transformed_mean[0])
+def _against(item: Forecast, reference: Mapping[str, Prediction] | None, formula: str) -> str:
+    if reference is None:  # outside the region, where the surrogate knows nothing
+        return ""
+    gain_s = item.predictions[STABILITY]["mean"] - float(reference[STABILITY].mean[0])
+    gain_sigma = item.predictions[SIGMA]["log10_mean"] - float(reference[SIGMA].transformed_mean[0])
     return f"; S {gain_s:+.1f}, σ ×{10**gain_sigma:.2f} against {formula}"

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy.typing as npt
 
 from dynaphase.composition import Composition
+from dynaphase.history import History
 
 __all__ = ["MODEL_VERSION", "Candidate", "Fields", "Record", "RecordStatus"]
 
@@ -63,7 +64,7 @@ class Fields:
     arrays: Mapping[str, npt.NDArray[Any]]
     """Name → array; all of the same shape, axis 0 from anode to cathode."""
     descriptions: Mapping[str, str]
-    """Name → what it is, with unit."""
+    """Name → what it is, with its unit in parentheses at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,8 @@ class Record:
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
     fields: Fields | None = field(default=None, repr=False, compare=False)
+    history: History | None = field(default=None, repr=False, compare=False)
+    """Fields on the way, where they were asked for; no store of a campaign keeps them."""
 
     @property
     def key(self) -> str:
@@ -97,9 +100,9 @@ class Record:
         return self.status is RecordStatus.DONE
 
     def to_json(self) -> dict[str, Any]:
-        """Everything but the fields, as JSON types; `from_json` reads it back."""
-        content = asdict(replace(self, fields=None, candidate=self.candidate))
-        content.pop("fields")
+        """Everything but fields and history, as JSON types; `from_json` reads it back."""
+        content = asdict(replace(self, fields=None, history=None, candidate=self.candidate))
+        del content["fields"], content["history"]
         content["candidate"] = {
             "composition": self.candidate.composition.parts,
             "seed": self.candidate.seed,

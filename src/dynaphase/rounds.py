@@ -55,19 +55,20 @@ class Plan:
         """Whether the round simulates recommendations."""
         return any(role is Role.CONFIRMATION for _, role in self.asked)
 
-    def candidates(self, config: CampaignConfig) -> list[Candidate]:
+    def candidates(self, config: CampaignConfig, system: str) -> list[Candidate]:
         """Every composition with each of its microstructure seeds; see `candidates_with_roles`."""
-        return [candidate for candidate, _ in self.candidates_with_roles(config)]
+        return [candidate for candidate, _ in self.candidates_with_roles(config, system)]
 
-    def candidates_with_roles(self, config: CampaignConfig) -> list[tuple[Candidate, Role]]:
+    def candidates_with_roles(self, config: CampaignConfig, system: str) -> list[tuple[Candidate, Role]]:
         """Every composition with each of its microstructure seeds, and why it is simulated.
 
+        `system` is the name of the material system, which for a table's is not what the configuration calls it.
         The seeds are the same for all compositions (common random numbers): differences between compositions are
         then not drowned in differences between microstructures, and replicates measure what is left.
         """
         settings = config.settings.model_dump()
         return [
-            (Candidate(composition, seed, config.system, config.model, settings), role)
+            (Candidate(composition, seed, system, config.model, settings), role)
             for composition, role in self.asked
             for seed in replicate_seeds(config)
         ]

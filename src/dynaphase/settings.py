@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from dynaphase.errors import ConfigError, unknown_choice
 
 __all__ = ["MODELS", "ModelSettings", "PaperSettings", "PhysicalSettings", "Section", "explain", "make_settings"]
 
-MODELS: Final = ("paper", "physical")
+MODELS: Final = ("physical", "paper")
 """Models that are built; the first is the default."""
 
 
@@ -42,17 +43,36 @@ class PaperSettings(Section):
 class PhysicalSettings(Section):
     """Options of the `physical` model."""
 
-    fidelity: Literal["eikonal", "96", "128", "256"] = Field(
-        "128", description="cells along the box; eikonal: 96, and the front in the sharp limit"
+    fidelity: Literal["eikonal", "96", "128", "256", "3d"] = Field(
+        "128",
+        description="cells along the box; eikonal: 96, and the front in the sharp limit; 3d: 64 in space, sharp front",
     )
     length_nm: float = Field(100.0, ge=40, le=400, description="side of the box")
     chemistry: bool = Field(True, description="interphases at the lithium and the cathode side")
     sweep_mV: float = Field(50.0, gt=0, le=150, description="rise of the potential in sweep_duration_s")
     sweep_duration_s: float = Field(1000.0, gt=0, description="time of that rise; a slower sweep gives a lower η₅₀")
     rest_duration_s: float = Field(1000.0, gt=0, description="when the width of the interphases is measured")
+    until_short: bool = Field(False, description="sweep on until lithium is at the cathode: η_short")
+    leakage: bool = Field(False, description="electrons leak and lay lithium ahead of the metal in the sweep")
+    stripping: bool = Field(False, description="plate and strip once, in a fresh ceramic: what is left behind")
+    cycle_mA_per_cm2: float = Field(0.8, gt=0, le=10, description="current density of that cycle")
+    cycle_half_s: float = Field(60.0, gt=0, le=1e4, description="time of plating, and of stripping")
     temperature_K: float = Field(298.15, gt=100, lt=2000)
+    ceramic_grain_size_nm: float = Field(1000.0, ge=100, le=1e6, description="grains of the ceramic that σ is bridged to")
     draw: int = Field(0, ge=0, lt=2**32, description="0: medians of the uncertain parameters; k: their k-th draw")
     draw_seed: int = Field(0, ge=0, lt=2**32, description="seed of the draws, which are common to all compositions")
+
+    @model_validator(mode="after")
+    def _front_is_diffuse(self) -> PhysicalSettings:
+        if self.fidelity in ("eikonal", "3d"):
+            for name in ("leakage", "stripping"):
+                if getattr(self, name):
+                    raise PydanticCustomError(
+                        "fidelity",
+                        "{name} needs the diffuse front: set fidelity to '96', '128' or '256', not '{fidelity}'",
+                        {"name": name, "fidelity": self.fidelity},
+                    )
+        return self
 
 
 ModelSettings = PaperSettings | PhysicalSettings

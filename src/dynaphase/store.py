@@ -35,11 +35,13 @@ __all__ = [
     "Event",
     "Store",
     "as_dataset",
+    "axes_nm",
+    "described",
+    "disk_errors",
     "load_checkpoint",
-    "prepare_run",
     "save_checkpoint",
-    "save_run",
     "save_table",
+    "save_text",
 ]
 
 SCHEMA_VERSION: Final = 1
@@ -111,7 +113,7 @@ class Store:
                 f"{path} holds fields of simulations, but {database.name} is missing: restore it from a copy, or start "
                 "again in another directory"
             )
-        with _disk_errors(path):
+        with disk_errors(path):
             (path / "fields").mkdir(parents=True, exist_ok=True)
             fresh = path / "records.sqlite.new"
             fresh.unlink(missing_ok=True)
@@ -141,7 +143,7 @@ class Store:
 
     def add(self, record: Record) -> None:
         """Keep a record (and its fields).  A record whose key is already there is dropped: first come, first kept."""
-        with _disk_errors(self.directory):
+        with disk_errors(self.directory):
             if record.fields is not None:
                 self._write_fields(record.key, record.fields, record.formula)
             with self._connection:
@@ -152,7 +154,7 @@ class Store:
 
     def log(self, kind: str, content: Mapping[str, Any]) -> None:
         """Append one event."""
-        with _disk_errors(self.directory), self._connection:
+        with disk_errors(self.directory), self._connection:
             self._connection.execute(
                 "INSERT INTO events (kind, content) VALUES (?, ?)", (kind, json.dumps(dict(content)))
             )
@@ -275,41 +277,6 @@ def _damaged(file: Path, what: str) -> CampaignError:
     return CampaignError(f"{file} is damaged ({what}); restore it from a copy, or start a new campaign")
 
 
-def prepare_run(directory: str | Path) -> None:
-    """Make sure that `save_run` will find a directory it can write to: before an hour of computing, not after it.
-
-    Raises
-    ------
-    CampaignError
-        If the directory holds a run already, or cannot be written.
-    """
-    path = Path(directory)
-    if (path / "record.json").exists():
-        raise CampaignError(f"{path} already holds a run; choose another directory")
-    with _disk_errors(path, is_campaign=False):
-        path.mkdir(parents=True, exist_ok=True)
-        probe = path / ".probe"
-        probe.write_text("", encoding="utf-8")
-        probe.unlink()
-
-
-def save_run(directory: str | Path, record: Record) -> None:
-    """Keep one evaluation outside a campaign: ``record.json`` and ``fields.zarr`` (readable with xarray).
-
-    Raises
-    ------
-    CampaignError
-        If the directory holds a run already, or cannot be written.
-    """
-    prepare_run(directory)
-    path = Path(directory)
-    with _disk_errors(path, is_campaign=False):
-        if record.fields is not None:
-            as_dataset(record.fields, record.formula).to_zarr(path / "fields.zarr", mode="w", consolidated=False)
-        text = json.dumps(record.to_json(), indent=2, ensure_ascii=False)
-        (path / "record.json").write_text(text + "\n", encoding="utf-8")
-
-
 def save_table(file: str | Path, rows: Sequence[Mapping[str, float]]) -> None:
     """Write rows of equal keys as CSV.
 
@@ -319,10 +286,27 @@ def save_table(file: str | Path, rows: Sequence[Mapping[str, float]]) -> None:
         If the file cannot be written.
     """
     path = Path(file)
-    with _disk_errors(path.parent, is_campaign=False), path.open("w", newline="", encoding="utf-8") as stream:
+    with disk_errors(path.parent, is_campaign=False), path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, list(rows[0]) if rows else [])
         writer.writeheader()
         writer.writerows(rows)
+
+
+def save_text(file: str | Path, text: str) -> None:
+    """Write a new text file.
+
+    Raises
+    ------
+    CampaignError
+        If the file is there already, or cannot be written.
+    """
+    path = Path(file)
+    if path.exists():
+        raise CampaignError(f"{path} is there already; choose another name")
+    if not path.parent.is_dir():
+        raise CampaignError(f"there is no folder {path.parent} to write {path.name} into; make it first")
+    with disk_errors(path.parent, is_campaign=False):
+        path.write_text(text, encoding="utf-8")
 
 
 def save_checkpoint(file: str | Path, content: Mapping[str, Any]) -> None:
@@ -337,7 +321,7 @@ def save_checkpoint(file: str | Path, content: Mapping[str, Any]) -> None:
 
     path = Path(file)
     unfinished = path.with_name(f"{path.name}.unfinished")
-    with _disk_errors(path.parent, is_campaign=False):
+    with disk_errors(path.parent, is_campaign=False):
         try:
             with unfinished.open("wb") as stream:
                 np.savez(stream, **dict(_flat(content)))
@@ -385,20 +369,33 @@ def _flat(content: Mapping[str, Any], group: str = "") -> Iterator[tuple[str, An
 
 def as_dataset(fields: Fields, title: str = "") -> xr.Dataset:
     """Fields as an xarray data set; dimensions x, y (, z) with cell-centre coordinates in nm, float32."""
-    import numpy as np
     import xarray as xr
 
     shape = next(iter(fields.arrays.values())).shape
     names = ("x", "y", "z")[: len(shape)]
-    coordinates = {
-        name: (name, (np.arange(n) + 0.5) * fields.spacing_nm, {"units": "nm"})
-        for name, n in zip(names, shape, strict=True)
-    }
     variables = {
-        name: (names, _compact(array), {"description": fields.descriptions.get(name, "")})
+        name: (names, _compact(array), described(fields.descriptions.get(name, "")))
         for name, array in fields.arrays.items()
     }
-    return xr.Dataset(variables, coords=coordinates, attrs={"title": title, "spacing_nm": fields.spacing_nm})
+    attributes = {"title": title, "spacing_nm": fields.spacing_nm}
+    return xr.Dataset(variables, coords=axes_nm(shape, fields.spacing_nm), attrs=attributes)
+
+
+def axes_nm(shape: Sequence[int], spacing_nm: float) -> dict[str, Any]:
+    """Coordinates of the cell centres, by name of the axis."""
+    import numpy as np
+
+    return {
+        name: (name, (np.arange(n) + 0.5) * spacing_nm, {"units": "nm"})
+        for name, n in zip(("x", "y", "z"), shape, strict=False)
+    }
+
+
+def described(text: str) -> dict[str, str]:
+    """Attributes of a variable from its description, which ends with the unit in parentheses."""
+    what, separator, unit = text.removesuffix(")").rpartition(" (")
+    has_unit = bool(separator) and text.endswith(")")
+    return {"description": text} | ({"long_name": what, "units": unit} if has_unit else {"long_name": text})
 
 
 def _compact(array: Any) -> Any:
@@ -406,7 +403,7 @@ def _compact(array: Any) -> Any:
 
 
 @contextmanager
-def _disk_errors(directory: Path, *, is_campaign: bool = True) -> Iterator[None]:
+def disk_errors(directory: Path, *, is_campaign: bool = True) -> Iterator[None]:
     """Turn what a full or read-only disk throws into one clear message."""
     try:
         yield

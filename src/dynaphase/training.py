@@ -17,13 +17,28 @@ from dynaphase.errors import FitError
 from dynaphase.records import Record
 from dynaphase.rounds import Plan, Role
 from dynaphase.space import CompositionSpace
-from dynaphase.surrogate import DEFAULT_TARGETS, Comparison, Surrogate, compare, fit_surrogate, leave_one_out
+from dynaphase.surrogate import (
+    DEFAULT_TARGETS,
+    Comparison,
+    Log10,
+    Surrogate,
+    Target,
+    compare,
+    fit_surrogate,
+    leave_one_out,
+)
 from dynaphase.validation import agreement
 
-__all__ = ["JUDGED", "Learned", "Table", "choose_batch", "learn"]
+__all__ = ["JUDGED", "RECOMMENDED_FOR", "Learned", "Table", "choose_batch", "learn", "targets_of", "value_of"]
 
 JUDGED: Final = ("stability_score", "ionic_conductivity_S_per_cm")
 """Targets that decide when a campaign is accurate enough, and what a new simulation is chosen for."""
+
+_CRITICAL_CURRENT: Final = Target("critical_current_density_mA_per_cm2", Log10(), "mA/cm²", prior_std=0.3)
+"""Critical current density: modelled on its logarithm (to which base is all the same), a descriptor of the record."""
+
+RECOMMENDED_FOR: Final = ("stability_score", "ceramic_conductivity_S_per_cm")
+"""Targets that a recommendation weighs: what gets made is a ceramic; its σ can fall where the box has its best."""
 
 MIN_RECORDS: Final = 4
 """Fewer successful simulations than this are no training set."""
@@ -58,6 +73,16 @@ class Learned:
     """The same in numbers, as JSON types: what the journal keeps of every round."""
 
 
+def targets_of(model: str) -> tuple[Target, ...]:
+    """What a campaign of `model` learns: S and σ; of the physical model also the critical current density."""
+    return (*DEFAULT_TARGETS, _CRITICAL_CURRENT) if model == "physical" else DEFAULT_TARGETS
+
+
+def value_of(record: Record, name: str) -> float:
+    """What a successful record says of one target."""
+    return record.values[name] if name in record.values else record.descriptors[name]
+
+
 def learn(
     plans: Sequence[Plan], records: Mapping[str, Record], config: CampaignConfig, space: CompositionSpace
 ) -> Learned:
@@ -78,7 +103,7 @@ def learn(
             f"at least {MIN_RECORDS} and 1 are needed."
             + (f" Reasons of the failed ones: {'; '.join(reasons[:3])}" if reasons else "")
         )
-    surrogate = fit_surrogate(training.X, training.Y, seed=config.seed)
+    surrogate = fit_surrogate(training.X, training.Y, targets_of(config.model), seed=config.seed)
     comparisons = compare(surrogate, held_out.X, held_out.Y)
     left_out = leave_one_out(surrogate)
     assessment = {
@@ -97,18 +122,28 @@ def learn(
 
 
 def choose_batch(
-    learned: Learned, config: CampaignConfig, space: CompositionSpace, number: int, known: Collection[Composition]
+    learned: Learned,
+    config: CampaignConfig,
+    space: CompositionSpace,
+    number: int,
+    known: Collection[Composition],
+    failed: Collection[Composition] = (),
 ) -> list[Composition]:
-    """The compositions of round `number`: what the configured acquisition picks from a fresh Sobol pool."""
+    """The compositions of round `number`: what the configured acquisition picks from a fresh Sobol pool.
+
+    Where simulations failed, nothing was learned, so the variance there stays high: the posterior is conditioned on
+    `failed` as if they had succeeded, or the campaign would spend every batch on the same hole.
+    """
     # A pool of its own for every round: the same one again would offer only what was not worth taking before.
     pool_stream, choice_stream = np.random.SeedSequence([config.seed, number]).spawn(2)
     offered = [c for c in space.sobol(config.rounds.n_pool, pool_stream) if c not in known]
-    X = space.to_unit(offered)
+    X = space.to_unit([*offered, *failed])
     acquisition = acquisition_from_name(config.rounds.acquisition)
     posterior = None
     if acquisition.needs_posterior:
         posterior = learned.surrogate.posterior(X, JUDGED, n_replicates=config.design.n_replicates)
-    chosen = acquisition.select(Pool(X, posterior), config.rounds.batch, np.random.default_rng(choice_stream))
+    pool = Pool(X, posterior, pending=range(len(offered), len(X)))
+    chosen = acquisition.select(pool, config.rounds.batch, np.random.default_rng(choice_stream))
     return [offered[index] for index in chosen]
 
 
@@ -119,19 +154,24 @@ def _table(
     space: CompositionSpace,
     roles: Collection[Role],
 ) -> Table:
-    keys = {candidate.key for plan in plans for candidate, role in plan.candidates_with_roles(config) if role in roles}
+    asked = [pair for plan in plans for pair in plan.candidates_with_roles(config, space.system.name)]
+    keys = {candidate.key for candidate, role in asked if role in roles}
     # Ordered by key, not by arrival: the fit must not depend on which worker was faster.
-    rows = [record for key, record in sorted(records.items()) if key in keys and record.is_done]
+    rows = [
+        record
+        for key, record in sorted(records.items())
+        if key in keys and record.is_done and space.contains(record.candidate.composition)  # the reference need not
+    ]
     return Table(
         tuple(record.candidate.composition for record in rows),
         space.to_unit([record.candidate.composition for record in rows]),
-        _targets(rows),
+        _values(rows, [target.name for target in targets_of(config.model)]),
     )
 
 
-def _targets(rows: Iterable[Record]) -> npt.NDArray[np.float64]:
-    values = [[record.values[target.name] for target in DEFAULT_TARGETS] for record in rows]
-    return np.array(values, dtype=float).reshape(-1, len(DEFAULT_TARGETS))
+def _values(rows: Iterable[Record], names: Sequence[str]) -> npt.NDArray[np.float64]:
+    values = [[value_of(record, name) for name in names] for record in rows]
+    return np.array(values, dtype=float).reshape(-1, len(names))
 
 
 def _judge(comparison: Comparison) -> dict[str, Any]:

@@ -38,6 +38,27 @@ def test_speed_and_width_of_a_planar_front(phi: float) -> None:
     assert abs(finer - 1) < abs(speed - 1)
 
 
+def test_lithium_that_may_leave_goes_back_at_the_same_speed() -> None:
+    """φ < 0: v = (V_Li i₀/F) 2 sinh(bφ), width kept, no threshold in the way; without permission it stays."""
+    parameters = FrontParameters(10.0)
+    shape = (128, 2)
+    front = LithiumFront(parameters, lithium_slab(shape, DX, 80.0, 1.0), DX)
+    exact = parameters.velocity_nm_per_s * 2 * math.sinh(parameters.b_per_V * 0.02)
+    start = front.lithium
+    front.advance(15.0 / exact, -0.02, 0.03)
+    assert np.array_equal(front.lithium, start)
+    front.let_leave(np.ones(shape))
+    front.advance(15.0 / exact, -0.02, 0.03)
+    before = front.lithium[:, 0].sum() * DX
+    front.advance(40.0 / exact, -0.02, 0.03)
+    profile = front.lithium[:, 0]
+    x = (np.arange(128) + 0.5) * DX
+    rise = np.interp(-0.1, -profile, x) - np.interp(-0.9, -profile, x)
+    assert (before - profile.sum() * DX) / 40.0 == pytest.approx(1.0, abs=0.02)
+    assert rise / 4.394 == pytest.approx(1.0, abs=0.05)
+    assert profile.min() >= 0.0
+
+
 def test_exchange_velocity() -> None:
     """1 A/m² of lithium is 0.1347 nm/s; b = F/(2RT) = 19.46/V at 298.15 K."""
     parameters = FrontParameters(1.0)
@@ -120,15 +141,18 @@ def test_lithium_never_retreats() -> None:
 
 @pytest.mark.parametrize("shape", [(14, 11), (9, 8, 7)])
 @pytest.mark.parametrize("signed", [False, True])
-def test_compiled_step_is_the_reference_step(shape: tuple[int, ...], signed: bool) -> None:
+@pytest.mark.parametrize("lowest_V", [0.01, -0.03])
+def test_compiled_step_is_the_reference_step(shape: tuple[int, ...], signed: bool, lowest_V: float) -> None:
     random = np.random.default_rng(1)
     start = np.clip(lithium_slab(shape, 0.8, 4.0, 1.5) + 0.1 * random.uniform(-1, 1, shape), 0.01, 0.99)
     front = LithiumFront(FrontParameters(10.0, 1.5, signed_curvature=signed), start, 0.8, 0.3)
-    potential, threshold = random.uniform(0.01, 0.03, shape), random.uniform(0.0, 0.03, shape)
+    potential, threshold = random.uniform(lowest_V, 0.03, shape), random.uniform(0.0, 0.03, shape)
+    front.let_leave(random.uniform(0, 1, shape) < 0.5)
     rate = front.reference_rate(potential, threshold)
-    span = 1e-7 / np.max(rate)
+    span = 1e-7 / np.max(np.abs(rate))
     front.advance(span, potential, threshold)
-    assert np.count_nonzero(rate) > 20
+    assert np.count_nonzero(rate > 0) > 10
+    assert (np.count_nonzero(rate < 0) > 10) == (lowest_V < 0)
     np.testing.assert_allclose(front.lithium - start, rate * span, atol=3e-13)
 
 

@@ -91,22 +91,46 @@ def test_errors() -> None:
             solver().solve(SLAB, 0.02, 0.0, conductivity(SLAB), **options)
 
 
-def growth_rate(wavelength_nm: float) -> float:
-    """Growth of a ripple of 1 nm on a free front (no threshold, no reservoir, signed curvature) under 10 A/m² (1/s)."""
+@pytest.mark.parametrize(("i0", "width", "temperature"), [(3.0, 0.8, 330.0), (30.0, 1.3, 260.0)])
+def test_charge_balance_with_other_numbers(i0: float, width: float, temperature: float) -> None:
+    """B3, with filament, restoring term, half of the contact lost and lithium that may leave."""
+    front = FrontParameters(i0, width, temperature)
+    slab = lithium_slab(SHAPE, DX, 10.0, width)
+    columns = np.abs(np.arange(SHAPE[1]) - 20) * DX
+    filament = slab.copy()
+    filament[:40] = np.maximum(slab[:40], 0.5 * (1 - np.tanh((columns - 3.0) / (2 * width)))[None, :])
+    metal = LithiumFront(front, filament, DX, 0.1)
+    metal.let_leave(filament - slab > 0.02)
+    potential = IonicPotential(front, contact_mask(SHAPE, DX, 10.0, width), DX)
+    phi: FloatArray = np.zeros(SHAPE)
+    for current in (7.0, 7.0, -7.0, -7.0):
+        barrier, restoring, *_ = metal.terms(phi, 0.004)
+        found = potential.solve(
+            filament, barrier, restoring, conductivity(filament, 3e-3), current_A_per_m2=current,
+            touching=np.where(columns < 8, 0.1, 0.9), can_leave=filament - slab > 0.02,
+        )  # fmt: skip
+        phi = found.potential
+        assert found.taken_up == pytest.approx(current, rel=1e-6)
+        assert found.confined * current > 0
+        assert abs(found.confined) <= abs(current) * (1 + 1e-6)
+
+
+def growth_rate(wavelength_nm: float, width_nm: float, spacing_nm: float, amplitude_nm: float = 0.25) -> float:
+    """Growth of a ripple on a free front (no threshold, no reservoir, signed curvature) under 10 A/m² (1/s)."""
     n_waves = 1 if wavelength_nm > 40 else 2
-    n_y = round(n_waves * wavelength_nm * 1.28)
+    n_y = round(n_waves * wavelength_nm / spacing_nm)
     dx = n_waves * wavelength_nm / n_y
     n_x = round(100 / dx)
     x, y = (np.arange(n_x) + 0.5) * dx, (np.arange(n_y) + 0.5) * dx
     ripple = np.cos(2 * math.pi * y / wavelength_nm)
-    start = 0.5 * (1 - np.tanh((x[:, None] - 30 - ripple[None, :]) / 2.0))
-    front = LithiumFront(FrontParameters(10.0, signed_curvature=True), start, dx, 0.1)
+    start = 0.5 * (1 - np.tanh((x[:, None] - 30 - amplitude_nm * ripple[None, :]) / (2.0 * width_nm)))
+    front = LithiumFront(FrontParameters(10.0, width_nm, signed_curvature=True), start, dx, 0.1)
     solver = IonicPotential(front.parameters, np.zeros((n_x, n_y)), dx)
     potential: FloatArray = np.zeros((n_x, n_y))
     times, amplitudes = [], []
-    for step in range(50):
+    for step in range(30):
         for _ in range(2 if step == 0 else 1):
-            barrier, restoring = front.terms(potential, 0.0)
+            barrier, restoring, *_ = front.terms(potential, 0.0)
             lithium = front.lithium
             h = lithium**2 * (3 - 2 * lithium)
             sigma = h * 1e-7 + (1 - h) * 1e-5
@@ -118,15 +142,36 @@ def growth_rate(wavelength_nm: float) -> float:
     return float(np.polyfit(np.array(times)[late], np.log(np.array(amplitudes)[late]), 1)[0])
 
 
-def test_growth_of_a_ripple_on_a_free_front() -> None:
-    """ω = (V/F) σkG/(σk + G) [i/σ − (ΓV/F)k²], G = 2b i₀ cosh bη (derived for σ_m = 0): the sign and the size.
+def exact_rate(wavelength_nm: float) -> float:
+    """ω = (V/F) Gk[i − (σ + σ_m)(ΓV/F)k²]/[G + (σ + σ_m)k], G = 2b i₀ cosh bη (derived here; 1/s)."""
+    v_f, sigma, i0, current = 1.3e-5 / 96485.33, 1e-5 + 1e-7, 10.0, 10.0
+    conductance = 2 * FRONT.b_per_V * i0 * math.cosh(math.asinh(current / (2 * i0)))
+    k = 2 * math.pi / (wavelength_nm * 1e-9)
+    return v_f * conductance * k * (current - sigma * 0.1 * v_f * k**2) / (conductance + sigma * k)
 
-    The diffuse front is within 10 % of it on long waves and within 30 % where growth and capillarity nearly cancel.
+
+def test_growth_of_a_ripple_on_a_free_front() -> None:
+    """B6 within 10 %.  Near the cut-off, 23 nm, the rate is a difference of two that are six times as large: there
+    it is judged against the largest rate of all wavelengths.
+
+    The ripple has 0.25 nm.  One of 1 nm is no linear perturbation at these wavelengths: normal growth sharpens its
+    hollows, passes amplitude on to the harmonics, and the fundamental grows slower by several per cent per second.
     """
-    v_f, sigma, i0 = 1.3e-5 / 96485.33, 1e-5, 10.0
-    b = FRONT.b_per_V
-    conductance = 2 * b * i0 * math.cosh(math.asinh(0.5))
-    for wavelength, tolerance in ((50.0, 0.1), (25.0, 0.3), (18.75, 0.3)):
-        k = 2 * math.pi / (wavelength * 1e-9)
-        exact = v_f * sigma * k * conductance / (sigma * k + conductance) * (i0 / sigma - 0.1 * v_f * k**2)
-        assert growth_rate(wavelength) == pytest.approx(exact, rel=tolerance)
+    largest = max(exact_rate(wavelength) for wavelength in np.linspace(25.0, 200.0, 400))
+    assert largest == pytest.approx(0.0351, abs=1e-4)
+    for wavelength in (50.0, 18.75):
+        assert growth_rate(wavelength, 1.0, 100 / 128) == pytest.approx(exact_rate(wavelength), rel=0.1)
+    assert growth_rate(25.0, 1.0, 100 / 128) == pytest.approx(exact_rate(25.0), abs=0.1 * largest)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("wavelength", [50.0, 25.0, 18.75])
+def test_growth_of_a_ripple_with_a_thinner_front(wavelength: float) -> None:
+    """λ = 0.7 nm on cells of 0.5 nm: within 6 % off the cut-off, 0.1 of the largest rate near it."""
+    limit = {25.0: 0.1 * 0.0351}.get(wavelength, 0.06 * abs(exact_rate(wavelength)))
+    assert growth_rate(wavelength, 0.7, 0.5) == pytest.approx(exact_rate(wavelength), abs=limit)
+
+
+def test_a_ripple_of_finite_height_grows_slower() -> None:
+    """Why the ripple above is low: 1 nm at a wavelength of 25 nm loses a tenth of its rate and more."""
+    assert growth_rate(25.0, 1.0, 100 / 128, 1.0) < 0.92 * growth_rate(25.0, 1.0, 100 / 128, 0.25)

@@ -10,7 +10,7 @@ import pytest
 
 from dynaphase.report import style
 from dynaphase.report.elements import influence_figure
-from dynaphase.report.gallery import fields_figure, microstructure_image, phase_colour
+from dynaphase.report.gallery import Panel, fields_figure, microstructure_image, phase_colour
 from dynaphase.report.learning_curve import Curve, learning_curve_figure
 from dynaphase.report.line import Band, line_figure
 from dynaphase.report.maps import Quantity, Sites, coordinate_map, ternary_map
@@ -151,8 +151,11 @@ def test_a_microstructure_shows_voids_dark_and_phases_in_their_colour() -> None:
     assert image[0, 0] == pytest.approx(mpl.colors.to_rgb(phase_colour(2)))
     assert image[1, 1].max() < 0.15
     assert image[2, 2].max() < image[3, 3].min()
-    figure = fields_figure(image, ones, 100.0)
-    assert any("nm" in text for text in texts(figure))
+    for panels in ([Panel(ones, "C")], [Panel(ones, "ξ"), Panel(ones, "χ"), Panel(30 * ones, "η (mV)", largest=None)]):
+        figure = fields_figure(image, panels, 100.0)
+        assert any("nm" in text for text in texts(figure))
+        assert {panel.title for panel in panels} <= set(texts(figure))
+    assert figure.axes[3].images[0].get_clim() == (0, 30)
 
 
 def test_figures_are_embedded_the_same_each_time_and_hold_no_address() -> None:

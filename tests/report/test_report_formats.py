@@ -46,6 +46,11 @@ def test_conductivities_and_their_intervals() -> None:
     assert formats.conductivity_interval((8.0e-8, 2.0e-5)) == "8.00×10⁻⁸ – 2.00×10⁻⁵"
 
 
+def test_current_densities_keep_their_digits() -> None:
+    assert [formats.current(value) for value in (0.7, 0.9996, 12.34, 2.5e-5)] == ["0.700", "1.00", "12.3", "2.50×10⁻⁵"]
+    assert formats.current_interval((0.65, 0.7)) == "0.650–0.700"
+
+
 def test_nothing_is_rounded_to_certainty() -> None:
     assert formats.decimals(0.99984) == ">0.999"
     assert formats.decimals(1.0) == "1.000"

@@ -41,7 +41,7 @@ class Ceramic:
     surface_energy_J_per_m2, boundary_energy_J_per_m2 : float
         Γ of lithium on a grain, γ_gb of a boundary.
     zone_width_nm : float
-        Full width of g_m.
+        Full width w_m of g_m; a diffuse front needs ten times its λ.
     weakening : float
         β_χ.
     inclusions : mapping of float to array, optional
@@ -58,7 +58,7 @@ class Ceramic:
     geometry_factor: float
     surface_energy_J_per_m2: float
     boundary_energy_J_per_m2: float
-    zone_width_nm: float = 6.0
+    zone_width_nm: float = 10.0
     weakening: float = 0.0
     inclusions: Mapping[float, FloatArray] = field(default_factory=dict)
 

@@ -17,13 +17,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from dynaphase.electrolyte.microstructure import Microstructure
 from dynaphase.errors import InputError
-from dynaphase.phasefield.elliptic import Ends, FaceMean, Factor, Solution, solve_conduction
+from dynaphase.phasefield.elliptic import Ends, FaceMean, Factor, solve_conduction
+from dynaphase.phasefield.large_conduction import Guess, solve_large_conduction
 from dynaphase.units import BOLTZMANN_EV, NM
 
 __all__ = [
@@ -37,6 +39,9 @@ __all__ = [
 ]
 
 FloatArray = npt.NDArray[np.float64]
+
+MOST_CELLS_DIRECT: Final = 20_000
+"""Boxes of three axes with more cells are solved by multigrid: 64³ cells would need gigabytes of factors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +90,8 @@ class Homogenized:
     """ψ under a unit drop along the axis; in a periodic cell its periodic part."""
     dissipation: FloatArray
     """Share of every cell in the dissipated power; sums to 1."""
-    factor: Factor
-    """Factors that speed up the next solve on this structure (`homogenize(..., near=...)`)."""
+    factor: Factor | Guess
+    """What speeds up the next solve on this structure (`homogenize(..., near=...)`)."""
 
 
 def local_conductivity(
@@ -142,7 +147,7 @@ def homogenize(
     faces: FaceMean | str = FaceMean.HARMONIC,
     n_cathode_rows: int = 0,
     with_error: bool = False,
-    near: Factor | None = None,
+    near: Factor | Guess | None = None,
 ) -> Homogenized:
     r"""Effective conductivity :math:`\sigma_\mathrm{eff} = L\,\langle j\rangle/\Delta\psi` of a box.
 
@@ -184,20 +189,44 @@ def homogenize(
         raise InputError(f"the cell size must be a positive length in nm, not {spacing_nm}")
     field_ = _without_cathode(np.asarray(sigma, dtype=np.float64), n_cathode_rows)
     mean = FaceMean(faces)
-    solution = solve_conduction(field_, axis=axis, ends=boundary, faces=mean, near=near)
+    found = _solve(field_, axis, Ends(boundary), mean, near)
     error = None
     if with_error:
         other_mean = FaceMean.ARITHMETIC if mean is FaceMean.HARMONIC else FaceMean.HARMONIC
-        other = solve_conduction(field_, axis=axis, ends=boundary, faces=other_mean, near=solution.factor)
-        error = abs(float(np.log10(other.conductivity / solution.conductivity))) / 2
+        other = _solve(field_, axis, Ends(boundary), other_mean, found.factor)
+        error = abs(float(np.log10(other.conductivity / found.conductivity))) / 2
     return Homogenized(
-        conductivity_S_per_m=solution.conductivity,
-        area_specific_resistance_ohm_m2=field_.shape[axis] * spacing_nm * NM / solution.conductivity,
+        conductivity_S_per_m=found.conductivity,
+        area_specific_resistance_ohm_m2=field_.shape[axis] * spacing_nm * NM / found.conductivity,
         discretization_error_decades=error,
-        potential=solution.potential,
-        dissipation=_dissipation(solution, field_),
-        factor=solution.factor,
+        potential=found.potential,
+        dissipation=_dissipation(found, field_, axis),
+        factor=found.factor,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What both solvers tell."""
+
+    conductivity: float
+    potential: FloatArray
+    faces: tuple[FloatArray, ...]
+    drops: tuple[FloatArray, ...]
+    electrodes: tuple[FloatArray, FloatArray] | None
+    factor: Factor | Guess
+
+
+def _solve(sigma: FloatArray, axis: int, ends: Ends, faces: FaceMean, near: Factor | Guess | None) -> _Found:
+    """Directly, or by multigrid where the factors of a direct solver would fill the memory."""
+    if sigma.ndim == 3 and sigma.size > MOST_CELLS_DIRECT:
+        start = near if isinstance(near, Guess) else None
+        large = solve_large_conduction(sigma, axis=axis, ends=ends, faces=faces, near=start)
+        return _Found(large.conductivity, large.potential, large.faces, large.drops, large.electrodes, large.guess)
+    factor = near if isinstance(near, Factor) else None
+    small = solve_conduction(sigma, axis=axis, ends=ends, faces=faces, near=factor)
+    network, drops = small.network, small.network.drops(small.potential)
+    return _Found(small.conductivity, small.potential, network.faces, drops, network.electrodes, small.factor)
 
 
 def _without_cathode(sigma: FloatArray, n_rows: int) -> FloatArray:
@@ -206,19 +235,17 @@ def _without_cathode(sigma: FloatArray, n_rows: int) -> FloatArray:
     return sigma[: len(sigma) - n_rows]
 
 
-def _dissipation(solution: Solution, sigma: FloatArray) -> FloatArray:
+def _dissipation(found: _Found, sigma: FloatArray, axis: int) -> FloatArray:
     """Power per cell over the total; a face's power is split like the resistances of its two halves."""
-    network = solution.network
     power = np.zeros_like(sigma)
-    for axis, (face, drop) in enumerate(zip(network.faces, network.drops(solution.potential), strict=True)):
+    for k, (face, drop) in enumerate(zip(found.faces, found.drops, strict=True)):
         loss = face * drop**2
-        other = np.roll(sigma, -1, axis)
+        other = np.roll(sigma, -1, k)
         share = other / (sigma + other)
-        power += share * loss + np.roll((1.0 - share) * loss, 1, axis)
-    if network.electrodes is not None:
-        g_in, g_out = network.electrodes
-        ends = np.moveaxis(power, network.axis, 0)
-        potential = np.moveaxis(solution.potential, network.axis, 0)
+        power += share * loss + np.roll((1.0 - share) * loss, 1, k)
+    if found.electrodes is not None:
+        g_in, g_out = found.electrodes
+        ends, potential = np.moveaxis(power, axis, 0), np.moveaxis(found.potential, axis, 0)
         ends[0] += g_in * (1.0 - potential[0]) ** 2
         ends[-1] += g_out * potential[-1] ** 2
     return np.asarray(power / power.sum())

@@ -20,7 +20,7 @@ densification.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,6 +43,8 @@ from dynaphase.phasefield.grid import Boundary, Grid
 from dynaphase.phasefield.operators import FloatArray
 
 __all__ = ["FurnaceHistory", "FurnaceSchedule", "PoreSpace", "SinteredStructure", "sinter"]
+
+OnState = Callable[[float, npt.NDArray[np.int64], FloatArray], None]
 
 REFERENCE_GRAIN_SIZE_NM: Final = 20.0
 INTERCEPT_PER_CELL_SIZE: Final = {2: math.pi / 4.0, 3: 0.687}
@@ -126,6 +128,15 @@ class SinteredStructure:
     boundaries: BoundaryMap
     """Distance to the nearest boundary and the pair of grains that it parts, in the same numbers."""
     history: FurnaceHistory
+    powder_grains: npt.NDArray[np.int64]
+    """(n_grains,): which grain of the powder each one was.  A seed numbers the powder alike on every grid, whatever
+    grains vanish later, so this is what names a grain (and, in pairs, a boundary) from one grid to another."""
+
+    @property
+    def powder_pairs(self) -> npt.NDArray[np.int64]:
+        """`boundaries.pairs` in the numbers of the powder; −1 without a boundary."""
+        pairs = self.boundaries.pairs
+        return np.where(pairs < 0, -1, self.powder_grains[np.maximum(pairs, 0)])
 
 
 class PoreSpace:
@@ -164,6 +175,7 @@ def sinter(
     secondary: Mapping[str, float],
     boundary_width_nm: float = 4.0,
     seed: int | np.random.SeedSequence,
+    on_state: OnState | None = None,
 ) -> SinteredStructure:
     """Send a powder compact through the furnace.
 
@@ -185,6 +197,9 @@ def sinter(
         ℓ = ∫ g dz of the boundary indicator (nm).
     seed : int or numpy.random.SeedSequence
         Source of all randomness; not advanced by the call.
+    on_state : callable, optional
+        Called at the start and at every look with t*, the powder's number of the grain of every cell, and ρ; the arrays
+        are the receiver's to keep.
 
     Returns
     -------
@@ -211,32 +226,44 @@ def sinter(
     pinning = np.where(phase_ids > 0, schedule.pinning_strength, 0.0)
     density = pores.density(schedule.initial_porosity)
     growth = GrainGrowth(grid, schedule.width_nm, grain_ids, density, pinning)
-    history = _fire(growth, pores, schedule)
+    history = _fire(growth, pores, schedule, on_state)
     return _read(growth, history, phase_ids, phase_names, boundary_width_nm)
 
 
-def _fire(growth: GrainGrowth, pores: PoreSpace, schedule: FurnaceSchedule) -> FurnaceHistory:
+def _fire(
+    growth: GrainGrowth, pores: PoreSpace, schedule: FurnaceSchedule, on_state: OnState | None = None
+) -> FurnaceHistory:
     """Growth and densification in turn; the rate of dp/dt* is the mean of both ends of an interval."""
     n_intervals = math.ceil(schedule.reduced_time / schedule.update_interval * (1 - 1e-9))
     interval = schedule.reduced_time / n_intervals
-    porosity, size = schedule.initial_porosity, _grain_size(growth)
+    porosity, labels = schedule.initial_porosity, _labels(growth)
+    size = _grain_size(growth, labels)
     rows = [(0.0, size, porosity, growth.n_grains)]
+    if on_state is not None:
+        on_state(0.0, labels, growth.density)
     for _ in range(n_intervals):
         if schedule.grain_size_target_nm is not None and size >= schedule.grain_size_target_nm:
             break
         growth.advance(interval)
-        earlier, size = size, _grain_size(growth)
+        labels = _labels(growth)
+        earlier, size = size, _grain_size(growth, labels)
         sizes = np.array([earlier, size])
         rate = float(np.mean((REFERENCE_GRAIN_SIZE_NM / sizes) ** schedule.grain_size_exponent))
         porosity *= math.exp(-schedule.densification_rate * rate * interval)
         growth.surround(pores.density(porosity))
         rows.append((growth.time, size, porosity, growth.n_grains))
+        if on_state is not None:
+            on_state(growth.time, labels, growth.density)
     times, grain_sizes, porosities, numbers = zip(*rows, strict=True)
     return FurnaceHistory(np.array(times), np.array(grain_sizes), np.array(porosities), np.array(numbers, np.int64))
 
 
-def _grain_size(growth: GrainGrowth) -> float:
-    return linear_intercept(fill_labels(growth.two_largest(), growth.grid), growth.grid.spacing_nm)
+def _labels(growth: GrainGrowth) -> npt.NDArray[np.int64]:
+    return fill_labels(growth.two_largest(), growth.grid)
+
+
+def _grain_size(growth: GrainGrowth, labels: npt.NDArray[np.int64]) -> float:
+    return linear_intercept(labels, growth.grid.spacing_nm)
 
 
 def _read(
@@ -263,7 +290,7 @@ def _read(
         phase_ids=np.where(is_solid, phase_ids, 0).astype(np.uint8),
         phase_names=phase_names,
     )
-    return SinteredStructure(structure, BoundaryMap(raw.distance_nm, pairs), history)
+    return SinteredStructure(structure, BoundaryMap(raw.distance_nm, pairs), history, present)
 
 
 # --- powder ------------------------------------------------------------------------------------------------------

@@ -32,7 +32,9 @@ __all__ = ["GrainGrowth", "TwoLargest", "growth_rate"]
 RealArray = npt.NDArray[Any]
 
 THRESHOLD: Final = 1e-3
-"""A window covers where its order parameter exceeds this."""
+"""A window covers where its order parameter exceeds this, and `MARGIN_CELLS` more on each side."""
+SPACE_THRESHOLD: Final = 1e-2
+"""The same in space, where a window is mostly margin: with it the tail is cut at about 1e-3, for half the cells."""
 VANISHED: Final = 0.05
 """A grain whose order parameter nowhere exceeds this is gone: among others it can only decay."""
 MARGIN_CELLS: Final = 3
@@ -158,6 +160,7 @@ class GrainGrowth:
         if not (duration > 0 and math.isfinite(duration)):
             raise ConfigError(f"a duration must be positive and finite, not {duration}")
         n_steps = 2 * math.ceil(duration / self.largest_step / 2.0)
+        threshold = THRESHOLD if len(self.grid.shape) == 2 else SPACE_THRESHOLD
         real = self.dtype.type
         dt = duration / n_steps
         crowding, face = real(dt / self.width_nm**2), real(dt / self.grid.spacing_nm**2)
@@ -172,7 +175,7 @@ class GrainGrowth:
                 self._pool, room, self._windows, self._shape, n, ground, gain, decay, spare, keep, face, crowding
             )
             self._pool, self._windows = fit_windows(
-                self._pool, self._windows, self._shape, real(THRESHOLD), real(VANISHED), MARGIN_CELLS
+                self._pool, self._windows, self._shape, real(threshold), real(VANISHED), MARGIN_CELLS
             )
         self.time += duration
 

@@ -55,10 +55,14 @@ def fill_labels(largest: TwoLargest, grid: Grid) -> npt.NDArray[np.int64]:
     is_known = (largest.values[0] > _LEAST) & (labels >= 0)
     if np.all(is_known) or not np.any(is_known):
         return labels
+    # The nearest known cell has an unknown neighbour, the one towards the asking cell: few cells are worth a search.
+    is_rim = is_known & np.any(
+        [~np.roll(is_known, shift, axis) for axis in range(labels.ndim) for shift in (1, -1)], axis=0
+    )
     box = np.array(grid.shape, float)
-    tree = cKDTree(np.argwhere(is_known), boxsize=box)
+    tree = cKDTree(np.argwhere(is_rim), boxsize=box)
     _, nearest = tree.query(np.argwhere(~is_known))
-    labels[~is_known] = labels[is_known][nearest]
+    labels[~is_known] = labels[is_rim][nearest]
     return labels
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -25,7 +25,8 @@ import numpy.typing as npt
 from dynaphase.electrolyte.ceramic import Ceramic
 from dynaphase.electrolyte.eikonal import arrival_times, percolation_thresholds
 from dynaphase.electrolyte.interphase import Interphase, InterphaseParameters
-from dynaphase.electrolyte.penetration import FrontParameters, LithiumFront, lithium_slab
+from dynaphase.electrolyte.leakage import ElectronicLeakage, LeakageParameters
+from dynaphase.electrolyte.penetration import FrontParameters, LithiumFront, connected_lithium, lithium_slab
 from dynaphase.errors import ConfigError
 from dynaphase.phasefield.operators import FloatArray
 
@@ -44,9 +45,16 @@ __all__ = [
 ]
 
 BoolArray = npt.NDArray[np.bool_]
+OnState = Callable[[float, FloatArray, FloatArray], None]
 
 ONSET_NM: Final = 5.0
 """Depth of connected lithium that counts as onset."""
+
+N_STATES: Final = 31
+"""States of a sharp sweep that are shown to an observer."""
+
+_STEPS_PER_LEAK: Final = 4
+"""Steps of the coupling between two solves of the potential of electrons."""
 
 _COUPLING_S: Final = 2.5
 """Time between two updates of the potential, the metal and the weakening (s)."""
@@ -100,6 +108,10 @@ class SweepResult:
     """ξ at the end; of a sharp sweep 1 where the front has arrived at half-way time, else 0."""
     extent: FloatArray
     """χ at the end."""
+    leakage_A_per_m2: float = 0.0
+    """Electrons that leave the anode through the electrolyte at η₅₀, or at the end where that was not reached."""
+    internal_nm: float = 0.0
+    """Lithium that they have laid inside by then, as a layer."""
 
     @property
     def is_censored(self) -> bool:
@@ -142,8 +154,10 @@ def sweep(
     interphase: InterphaseParameters | None = None,
     protocol: Sweep | None = None,
     *,
+    leakage: LeakageParameters | None = None,
     until_short: bool = False,
     on_progress: Callable[[float], None] | None = None,
+    on_state: OnState | None = None,
 ) -> SweepResult:
     """Raise the potential and follow the diffuse front.
 
@@ -154,18 +168,27 @@ def sweep(
     interphase : InterphaseParameters, optional
         None: no chemistry.
     protocol : Sweep, optional
+    leakage : LeakageParameters, optional
+        None: no electrons in the electrolyte.
     until_short : bool
         Go on to the short circuit, rather than end 10 % of the potential after lithium is half of the way through.
     on_progress : callable, optional
         Called with the share of the way to half of the electrolyte or of the potential, whichever is larger.
+    on_state : callable, optional
+        Called at the start and after every step with φ (V), ξ and χ; the arrays are the receiver's to keep.
     """
     protocol = protocol or Sweep()
     start = lithium_slab(ceramic.shape, ceramic.spacing_nm, protocol.lithium_nm, front.width_nm)
     metal = LithiumFront(front, start, ceramic.spacing_nm, ceramic.effective_surface_energy)
     chemistry = None if interphase is None else start_chemistry(ceramic, interphase, protocol.lithium_nm)
-    threshold = ceramic.threshold_V()
+    leak = None if leakage is None else ElectronicLeakage(leakage, front, ceramic)
+    leaked = [(0.0, 0.0)]
+    fresh_V = threshold = ceramic.threshold_V()
     potentials, depths, lithium = [0.0], [0.0], start
     stop_V, time = protocol.limit_V, 0.0
+    fresh = np.zeros(ceramic.shape)
+    if on_state is not None:
+        on_state(0.0, start, fresh)
     while potentials[-1] < stop_V and depths[-1] < full_depth_nm(ceramic, protocol.lithium_nm):
         phi = protocol.rate_V_per_s * (time + 0.5 * _COUPLING_S)
         metal.advance(_COUPLING_S, phi, threshold)
@@ -174,16 +197,29 @@ def sweep(
         if chemistry is not None:
             chemistry.set_lithium(lithium >= 0.5)
             chemistry.advance(time)
-            threshold = ceramic.threshold_V(chemistry.extent)
+            fresh_V = ceramic.threshold_V(chemistry.extent)
+        threshold = fresh_V
+        if leak is not None:
+            if len(potentials) % _STEPS_PER_LEAK == 0:
+                leak.advance(_STEPS_PER_LEAK * _COUPLING_S, phi, lithium, fresh_V)
+            threshold = fresh_V * (1.0 - leak.deposit) ** 2
+            leaked.append((leak.current_A_per_m2, leak.deposit_nm))
         potentials.append(protocol.rate_V_per_s * time)
         depths.append(connected_depth(lithium, ceramic.spacing_nm) - protocol.lithium_nm)
+        if on_state is not None:
+            on_state(potentials[-1], lithium, fresh if chemistry is None else chemistry.extent)
         if on_progress is not None:
             done = max(depths[-1] / _half_nm(ceramic, protocol), potentials[-1] / protocol.limit_V)
             on_progress(min(done, 1.0))
         if not until_short and depths[-1] >= _half_nm(ceramic, protocol):
             stop_V = min(stop_V, 1.1 * potentials[-1])  # lithium does not retreat: the first time counts
-    extent = np.zeros(ceramic.shape) if chemistry is None else chemistry.extent
-    return _result(ceramic, protocol, np.array(potentials), np.array(depths), lithium, extent)
+    extent = fresh if chemistry is None else chemistry.extent
+    result = _result(ceramic, protocol, np.array(potentials), np.array(depths), lithium, extent)
+    if leak is None:
+        return result
+    at = potentials[-1] if result.half_V is None else result.half_V
+    current, laid_nm = (float(np.interp(at, potentials, values)) for values in np.array(leaked).T)
+    return replace(result, leakage_A_per_m2=current, internal_nm=laid_nm)
 
 
 def sharp_sweep(
@@ -194,11 +230,13 @@ def sharp_sweep(
     *,
     n_passes: int = 4,
     n_snapshots: int = 20,
+    on_state: OnState | None = None,
 ) -> SweepResult:
     """The same in the sharp limit: arrival times of the front, with the chemistry of lithium at rest.
 
     The weakening that the front meets depends on when it comes: `n_passes` fixed-point passes over `n_snapshots` of
-    χ of a run at rest.  The sheath that grows around a filament on its way is left out.
+    χ of a run at rest.  The sheath that grows around a filament on its way is left out.  `on_state` is called with φ
+    (V), ξ and χ at `N_STATES` equally spaced potentials from 0 to that at which lithium is half of the way through.
     """
     protocol = protocol or Sweep()
     source = start_metal(ceramic, protocol.lithium_nm)
@@ -215,6 +253,7 @@ def sharp_sweep(
         )
 
     extent = np.zeros(ceramic.shape)
+    snapshots, latest = np.stack([extent, extent]), 1.0
     times = arrive(extent)
     if interphase is not None and ceramic.weakening > 0:
         row = _row_at(ceramic, protocol, _half_nm(ceramic, protocol))
@@ -229,7 +268,14 @@ def sharp_sweep(
     depths = (rows + 1.0) * ceramic.spacing_nm - protocol.lithium_nm
     reached = protocol.rate_V_per_s * np.maximum.accumulate(flat)
     ahead = depths > 0
-    half = protocol.rate_V_per_s * times <= np.interp(_half_nm(ceramic, protocol), depths, reached)
+    half_V = float(np.interp(_half_nm(ceramic, protocol), depths, reached))
+    if on_state is not None:
+        for phi in np.linspace(0.0, half_V, N_STATES).tolist():
+            time = np.full(ceramic.shape, phi / protocol.rate_V_per_s)
+            metal = source | (protocol.rate_V_per_s * times <= phi)
+            grown = _interpolated(snapshots, time / latest * (len(snapshots) - 1))
+            on_state(phi, metal.astype(np.float64), np.where(metal, 0.0, grown))
+    half = protocol.rate_V_per_s * times <= half_V
     return _result(
         ceramic,
         protocol,
@@ -278,21 +324,7 @@ def _row_at(ceramic: Ceramic, protocol: Sweep, depth_nm: float) -> int:
 
 def connected_depth(lithium: FloatArray, spacing_nm: float) -> float:
     """Deepest point of ξ ≥ ½ that hangs together with the anode, from x = 0 (nm); between cells by interpolation."""
-    from scipy import ndimage
-
-    labels, n = ndimage.label(lithium >= 0.5)
-    if n == 0:
-        return 0.0
-    anode = set(np.unique(labels[0])) - {0}
-    for axis in range(1, lithium.ndim):  # pieces that touch across a periodic edge are one
-        edges = np.stack([np.take(labels, 0, axis).ravel(), np.take(labels, -1, axis).ravel()], axis=1)
-        pairs = np.unique(edges[np.all(edges > 0, axis=1)], axis=0).tolist()
-        grown = True
-        while grown:
-            before = len(anode)
-            anode |= {b for a, b in pairs if a in anode} | {a for a, b in pairs if b in anode}
-            grown = len(anode) > before
-    connected = np.isin(labels, list(anode))
+    connected = connected_lithium(lithium)
     rows = np.flatnonzero(connected.reshape(len(lithium), -1).any(axis=1))
     if rows.size == 0:
         return 0.0

@@ -16,7 +16,8 @@ the normal, :math:`\partial_n^2\xi = \nabla^2\xi - |\nabla\xi|\nabla\cdot\hat n`
 
 What to expect: no motion where φ < η_c; weak boundaries open first; where two flanks of a filament in a weak zone
 less than about 10 λ wide overlap, the tip lags behind the sharp front (compare `dynaphase.electrolyte.eikonal`).
-Rigid ceramic does not heal: ξ never falls.
+Rigid ceramic does not heal: ξ does not fall where φ ≥ 0.  In cells that `can_leave` names, lithium under φ < 0 goes
+back at the rate of the same equation with Δη = φ, braces {·}₋ instead of {·}₊: leaving needs no path to be opened.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +36,7 @@ from dynaphase.units import FARADAY, GAS_CONSTANT, LITHIUM_MOLAR_VOLUME, NM, ROO
 
 BoolArray = npt.NDArray[np.bool_]
 
-__all__ = ["FrontParameters", "LithiumFront", "fracture_threshold", "lithium_slab"]
+__all__ = ["FrontParameters", "FrontTerms", "LithiumFront", "connected_lithium", "fracture_threshold", "lithium_slab"]
 
 RESTORING: Final = 4.0
 """L_r over L_η max 2 sinh(bΔη).  Below 3 the state ξ = 0 is linearly unstable and fronts are pulled; at 1 the profile
@@ -150,6 +151,38 @@ def lithium_slab(shape: tuple[int, ...], spacing_nm: float, depth_nm: float, wid
     return np.broadcast_to(profile.reshape(-1, *(1,) * (len(shape) - 1)), shape).copy()
 
 
+def connected_lithium(lithium: FloatArray) -> BoolArray:
+    """Cells of ξ ≥ ½ that hang together with the anode, also across periodic edges."""
+    from scipy import ndimage
+
+    labels, n = ndimage.label(lithium >= 0.5)
+    if n == 0:
+        return np.zeros(lithium.shape, np.bool_)
+    anode = set(np.unique(labels[0])) - {0}
+    for axis in range(1, lithium.ndim):  # pieces that touch across a periodic edge are one
+        edges = np.stack([np.take(labels, 0, axis).ravel(), np.take(labels, -1, axis).ravel()], axis=1)
+        pairs = np.unique(edges[np.all(edges > 0, axis=1)], axis=0).tolist()
+        grown = True
+        while grown:
+            before = len(anode)
+            anode |= {b for a, b in pairs if a in anode} | {a for a, b in pairs if b in anode}
+            grown = len(anode) > before
+    return np.isin(labels, list(anode))
+
+
+class FrontTerms(NamedTuple):
+    """What a solver of the potential has to know of the front."""
+
+    barrier_V: FloatArray
+    """η_c + η_cap of every cell (V)."""
+    restoring_per_s: FloatArray
+    """The restoring term of ∂ξ/∂t (1/s), 0 where nothing is driven."""
+    strongest_drive: float
+    """Largest 2 sinh(bΔη) of any cell; the restoring term is proportional to it."""
+    speed_nm_per_s: float
+    """Speed of the fastest part of the front, either way."""
+
+
 class LithiumFront:
     """The front in one microstructure; changes with `advance`.
 
@@ -184,16 +217,21 @@ class LithiumFront:
         # the potential that a curvature of 1/nm costs
         scale = LITHIUM_MOLAR_VOLUME / FARADAY / NM
         self._capillarity = self._spread(np.asarray(surface_energy_J_per_m2) * scale)
-        self._work = (np.empty(xi.size, np.int64), np.empty(xi.size), np.empty(xi.size))
+        self._work = (np.empty(xi.size, np.int64), np.empty(xi.size), np.empty(xi.size), np.empty(self._xi.size))
+        self._can_leave = np.zeros(self._deep, np.bool_)
         self.n_steps = 0
+
+    def let_leave(self, cells: npt.ArrayLike) -> None:
+        """From now on lithium may leave these cells (bool, shape of the microstructure) where φ < 0."""
+        self._can_leave[...] = np.asarray(cells, dtype=np.bool_).reshape(self._deep)
 
     @property
     def lithium(self) -> FloatArray:
         """ξ, shape of the microstructure; a copy."""
         return self._xi[1:-1, 1:-1, 1:-1].reshape(self._shape).copy()
 
-    def terms(self, potential_V: npt.ArrayLike, threshold_V: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
-        """η_c + η_cap (V) and the restoring term of ∂ξ/∂t (1/s) under a potential; shape of the microstructure.
+    def terms(self, potential_V: npt.ArrayLike, threshold_V: npt.ArrayLike) -> FrontTerms:
+        """What holds the front back under a potential.
 
         What the front gains is [L_η 6ξ(1 − ξ) 2 sinh(bΔη) + restoring]₊ where Δη > 0: a solver of the potential that
         takes up the charge of just that obeys Faraday's law also where a filament is held back.
@@ -201,30 +239,18 @@ class LithiumFront:
         from dynaphase.electrolyte.penetration_loops import front_terms
 
         barrier, restoring = np.empty(self._deep), np.empty(self._deep)
-        front_terms(
-            self._xi,
-            self._spread(potential_V),
-            self._spread(threshold_V),
-            self._capillarity,
-            self._numbers,
-            barrier,
-            restoring,
-        )
-        return barrier.reshape(self._shape), restoring.reshape(self._shape)
+        fields = (self._spread(potential_V), self._spread(threshold_V), self._capillarity, self._can_leave)
+        strongest, fastest = front_terms(self._xi, *fields, self._numbers, barrier, restoring)
+        # a front that moves at v changes ξ by v/4λ where ξ = ½
+        speed = 4.0 * self.parameters.width_nm * fastest
+        return FrontTerms(barrier.reshape(self._shape), restoring.reshape(self._shape), strongest, speed)
 
     def advance(self, span_s: float, potential_V: npt.ArrayLike, threshold_V: npt.ArrayLike) -> None:
         """Let the front move for `span_s` (s) under φ and η_c (V), numbers or fields, that stand still."""
         from dynaphase.electrolyte.penetration_loops import advance_front
 
-        self.n_steps += advance_front(
-            self._xi,
-            self._spread(potential_V),
-            self._spread(threshold_V),
-            self._capillarity,
-            self._numbers,
-            self._work,
-            span_s,
-        )
+        fields = (self._spread(potential_V), self._spread(threshold_V), self._capillarity, self._can_leave)
+        self.n_steps += advance_front(self._xi, *fields, self._numbers, self._work, span_s)
 
     def reference_rate(self, potential_V: npt.ArrayLike, threshold_V: npt.ArrayLike) -> FloatArray:
         """∂ξ/∂t (1/s) in plain numpy, without the cut-off at the foot of the profile: what the loops are held to."""
@@ -245,13 +271,16 @@ class LithiumFront:
         curvature = np.clip(-divergence[inside] / dx, least, _CURVATURE_LIMIT)
         margin = self._spread(potential_V) - self._spread(threshold_V) - self._capillarity * curvature
         drive = np.where(margin > 0, 2.0 * np.sinh(p.b_per_V * np.maximum(margin, 0.0)), 0.0)
+        potential = self._spread(potential_V)
+        drive = np.where(self._can_leave & (potential < 0), 2.0 * np.sinh(p.b_per_V * potential), drive)
         x = xi[inside]
         in_band = np.array(self._band(xi))
-        restore = RESTORING * p.kinetic_per_s * float(np.max(np.where(in_band, drive, 0.0), initial=0.0))
+        restore = RESTORING * p.kinetic_per_s * float(np.max(np.where(in_band, np.abs(drive), 0.0), initial=0.0))
         well = x * (1.0 - x)
         rate = p.kinetic_per_s * 6.0 * well * drive
         rate += restore * (2.0 * p.width_nm**2 * normal_bend - 2.0 * well * (1.0 - 2.0 * x))
-        return np.where(in_band & (margin > 0), np.maximum(rate, 0.0), 0.0).reshape(self._shape)
+        rate = np.where(drive > 0, np.maximum(rate, 0.0), np.minimum(rate, 0.0))
+        return np.where(in_band & (drive != 0), rate, 0.0).reshape(self._shape)
 
     def _band(self, padded: FloatArray) -> BoolArray:
         """Cells whose stencil is neither all electrolyte nor all metal."""

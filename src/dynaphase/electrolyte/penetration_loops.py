@@ -17,9 +17,10 @@ __all__ = ["advance_front", "front_rates", "front_terms"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 _FOOT = 1e-4
-"""ξ below which the drive does not act: it would amplify round-off ahead of the front."""
+"""ξ below which the drive does not act, as above 1 − it where lithium leaves: it would amplify round-off there."""
 
 Numbers = tuple[float, float, float, float, float, float, float]
 """λ (nm), Δx (nm), b (1/V), L_η (1/s), least and greatest curvature (1/nm), restoring rate over drive."""
@@ -90,40 +91,59 @@ def _in_band(xi: FloatArray, i: int, k: int, j: int) -> bool:
 
 
 @jit
+def _driven(
+    xi: FloatArray,
+    potential: FloatArray,
+    threshold: FloatArray,
+    capillarity: FloatArray,
+    can_leave: BoolArray,
+    numbers: Numbers,
+    at: tuple[int, int, int],
+) -> tuple[float, float]:
+    """2 sinh(bΔη) of a cell, negative where lithium leaves and 0 where nothing is driven, and ∂²ξ/∂n² (1/nm²)."""
+    lam, spacing, b, _, least, greatest, _ = numbers
+    i, k, j = at[0] + 1, at[1] + 1, at[2] + 1
+    leaves = can_leave[at] and potential[at] < 0.0
+    margin = potential[at] - threshold[at]
+    if not leaves and margin <= 0.0 and least >= 0.0:
+        return 0.0, 0.0
+    gradient, bend, divergence = _shape_of(xi, i, k, j, 2e-3 / lam * spacing)
+    normal_bend = (bend - gradient * divergence) / (spacing * spacing)
+    if leaves:
+        return 2.0 * math.sinh(b * potential[at]), normal_bend
+    margin -= capillarity[at] * min(max(-divergence / spacing, least), greatest)
+    return (2.0 * math.sinh(b * margin) if margin > 0.0 else 0.0), normal_bend
+
+
+@jit
 def front_rates(
     xi: FloatArray,
     potential: FloatArray,
     threshold: FloatArray,
     capillarity: FloatArray,
+    can_leave: BoolArray,
     numbers: Numbers,
     cells: IntArray,
     drive: FloatArray,
     normal_bend: FloatArray,
 ) -> tuple[int, float]:
     """The cells of the band that are driven, their 2 sinh(bΔη) and ∂²ξ/∂n² (1/nm²); returns their number and the
-    greatest drive.
+    greatest drive of either sign.
     """
-    lam, spacing, b, _, least, greatest, _ = numbers
-    eps = 2e-3 / lam * spacing
     n_x, n_y, n_z = xi.shape[0] - 2, xi.shape[1] - 2, xi.shape[2] - 2
     n, strongest = 0, 0.0
     for i in range(1, n_x + 1):
         for k in range(1, n_y + 1):
             for j in range(1, n_z + 1):
-                margin = potential[i - 1, k - 1, j - 1] - threshold[i - 1, k - 1, j - 1]
                 if not _in_band(xi, i, k, j):
                     continue
-                if margin <= 0.0 and least >= 0.0:
-                    continue
-                gradient, bend, divergence = _shape_of(xi, i, k, j, eps)
-                curvature = min(max(-divergence / spacing, least), greatest)
-                margin -= capillarity[i - 1, k - 1, j - 1] * curvature
-                if margin <= 0.0:
+                at = (i - 1, k - 1, j - 1)
+                found, bend = _driven(xi, potential, threshold, capillarity, can_leave, numbers, at)
+                if found == 0.0:
                     continue
                 cells[n] = (i * (n_y + 2) + k) * (n_z + 2) + j
-                drive[n] = 2.0 * math.sinh(b * margin)
-                normal_bend[n] = (bend - gradient * divergence) / (spacing * spacing)
-                strongest = max(strongest, drive[n])
+                drive[n], normal_bend[n] = found, bend
+                strongest = max(strongest, abs(found))
                 n += 1
     return n, strongest
 
@@ -134,18 +154,18 @@ def front_terms(
     potential: FloatArray,
     threshold: FloatArray,
     capillarity: FloatArray,
+    can_leave: BoolArray,
     numbers: Numbers,
     barrier: FloatArray,
     restoring: FloatArray,
-) -> None:
+) -> tuple[float, float]:
     """Write η_c + η_cap (V) and the restoring term of ∂ξ/∂t (1/s) of every cell, 0 where nothing is driven.
 
-    The restoring rate L_r is that of the strongest drive under `potential`.
+    Returns the strongest drive under `potential`, to which the restoring rate L_r belongs, and the fastest |∂ξ/∂t|.
     """
-    lam, spacing, b, kinetic, least, greatest, ratio = numbers
-    eps = 2e-3 / lam * spacing
+    lam, spacing, _, kinetic, least, greatest, ratio = numbers
     _close(xi)
-    strongest = 0.0
+    strongest, drives = 0.0, np.zeros_like(barrier)
     for i in range(1, xi.shape[0] - 1):
         for k in range(1, xi.shape[1] - 1):
             for j in range(1, xi.shape[2] - 1):
@@ -154,17 +174,54 @@ def front_terms(
                 restoring[at] = 0.0
                 if not _in_band(xi, i, k, j):
                     continue
-                gradient, bend, divergence = _shape_of(xi, i, k, j, eps)
-                curvature = min(max(-divergence / spacing, least), greatest)
-                barrier[at] += capillarity[at] * curvature
-                margin = potential[at] - barrier[at]
-                if margin <= 0.0:
+                _, _, divergence = _shape_of(xi, i, k, j, 2e-3 / lam * spacing)
+                barrier[at] += capillarity[at] * min(max(-divergence / spacing, least), greatest)
+                drives[at], bend = _driven(xi, potential, threshold, capillarity, can_leave, numbers, at)
+                if drives[at] == 0.0:
                     continue
                 x = xi[i, k, j]
-                normal_bend = (bend - gradient * divergence) / (spacing * spacing)
-                restoring[at] = 2.0 * lam * lam * normal_bend - 2.0 * x * (1.0 - x) * (1.0 - 2.0 * x)
-                strongest = max(strongest, 2.0 * math.sinh(b * margin))
+                restoring[at] = 2.0 * lam * lam * bend - 2.0 * x * (1.0 - x) * (1.0 - 2.0 * x)
+                strongest = max(strongest, abs(drives[at]))
     restoring *= ratio * kinetic * strongest
+    fastest = 0.0
+    for i in range(drives.shape[0]):
+        for k in range(drives.shape[1]):
+            for j in range(drives.shape[2]):
+                at = (i, k, j)
+                if drives[at] != 0.0:
+                    x = xi[i + 1, k + 1, j + 1]
+                    rate = 6.0 * kinetic * drives[at] * x * (1.0 - x) + restoring[at]
+                    if rate * drives[at] > 0.0:
+                        fastest = max(fastest, abs(rate))
+    return strongest, fastest
+
+
+@jit
+def _move(
+    flat: FloatArray,
+    n: int,
+    cells: IntArray,
+    drive: FloatArray,
+    normal_bend: FloatArray,
+    scales: tuple[float, float, float],
+) -> None:
+    """One Euler step of the driven cells: lithium only comes where it is driven in, only goes where it is driven out.
+
+    `scales` are λ², 6 L_η dt and L_r dt.
+    """
+    squared, advance, restore = scales
+    for m in range(n):
+        x = flat[cells[m]]
+        well = x * (1.0 - x)
+        gain = restore * (2.0 * squared * normal_bend[m] - 2.0 * well * (1.0 - 2.0 * x))
+        if drive[m] > 0.0:
+            if x > _FOOT:
+                gain += advance * drive[m] * well
+            flat[cells[m]] = min(x + max(gain, 0.0), 1.0)
+        else:
+            if x < 1.0 - _FOOT:
+                gain += advance * drive[m] * well
+            flat[cells[m]] = max(x + min(gain, 0.0), 0.0)
 
 
 @jit
@@ -173,34 +230,38 @@ def advance_front(
     potential: FloatArray,
     threshold: FloatArray,
     capillarity: FloatArray,
+    can_leave: BoolArray,
     numbers: Numbers,
-    work: tuple[IntArray, FloatArray, FloatArray],
+    work: tuple[IntArray, FloatArray, FloatArray, FloatArray],
     span: float,
 ) -> int:
-    """Move ξ in place for the time `span` under a potential that stands still; returns the number of steps."""
+    """Move ξ in place for the time `span` under a potential that stands still; returns the number of steps.
+
+    Heun's method, the mean of the start and of two Euler steps.  First order in time is not enough: along the flank of
+    a filament that is held back the gain is a small difference of drive and restoring term, and its error adds up to
+    lithium that was paid for and not laid.
+    """
     lam, spacing, _, kinetic, _, _, restoring = numbers
-    cells, drive, normal_bend = work
+    cells, drive, normal_bend, before = work
     flat = xi.reshape(-1)
-    left, n_steps = span, 0
+    left, n_steps, n_axes = span, 0, 2 if xi.shape[1] == 3 else 3
     while left > 1e-12 * span:
         _close(xi)
-        n, strongest = front_rates(xi, potential, threshold, capillarity, numbers, cells, drive, normal_bend)
+        n, strongest = front_rates(xi, potential, threshold, capillarity, can_leave, numbers, cells, drive, normal_bend)
         if n == 0:
             break
         restore = restoring * kinetic * strongest
         speed = 6.0 * lam * kinetic * strongest
-        n_axes = 2 if xi.shape[1] == 3 else 3
         dt = min(0.8 * spacing * spacing / (4.0 * n_axes * lam * lam * restore), 0.3 * spacing / speed)
         dt = left if dt >= left else (0.5 * left if 2.0 * dt > left else dt)
-        for m in range(n):
-            x = flat[cells[m]]
-            well = x * (1.0 - x)
-            gain = dt * restore * (2.0 * lam * lam * normal_bend[m] - 2.0 * well * (1.0 - 2.0 * x))
-            if x > _FOOT:  # the drive alone is a logistic equation: its exact step
-                growth = math.expm1(6.0 * dt * kinetic * drive[m])
-                gain += growth * well / (1.0 + growth * x)
-            if gain > 0.0:
-                flat[cells[m]] = min(x + gain, 1.0)
+        scales = lam * lam, 6.0 * kinetic * dt, restore * dt
+        before[:] = flat
+        _move(flat, n, cells, drive, normal_bend, scales)
+        _close(xi)
+        n, _ = front_rates(xi, potential, threshold, capillarity, can_leave, numbers, cells, drive, normal_bend)
+        _move(flat, n, cells, drive, normal_bend, scales)
+        for m in range(flat.size):
+            flat[m] = 0.5 * (flat[m] + before[m])
         left -= dt
         n_steps += 1
     _close(xi)

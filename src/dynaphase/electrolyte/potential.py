@@ -2,16 +2,18 @@ r"""The potential of lithium ions in a single-ion conductor that takes up curren
 
 .. math::
 
-   \nabla\cdot(\sigma\nabla\varphi) = e_x\,a_s\,i_0\,2\sinh(b\varphi)
-   + (1-e_x)\,\big[a_s\,i_0\,2\sinh(b\,\Delta\eta) + \tfrac{F}{V_\mathrm{Li}}R\big]_+ , \qquad
+   \nabla\cdot(\sigma\nabla\varphi) = e_x\,\theta\,a_s\,i_0\,2\sinh(b\varphi)
+   + (1-e_x\theta)\,\big[a_s\,i_0\,2\sinh(b\,\Delta\eta) + \tfrac{F}{V_\mathrm{Li}}R\big]_+ , \qquad
    a_s = \frac{\xi(1-\xi)}{\lambda}, \qquad \Delta\eta = [\varphi - \eta_c - \eta_{cap}]_+
 
 with σ∂φ/∂x = i (or φ = V) at the cathode, nothing through x = 0, periodic otherwise.  e_x marks the contact with the
-reservoir, where deposited lithium is pushed back and needs no path; elsewhere it is confined and plates only where it
-can open one.  The bracket is F/V_Li times the lithium gained in the cell, term by term:
+reservoir, where deposited lithium is pushed back and needs no path, θ the share of it that touches; elsewhere lithium
+is confined and plates only where it can open a path.  Where it may leave and φ < 0 the source is the bracket
+[a_s i₀ 2 sinh(bφ) + F R/V_Li]₋ alone.  The bracket is F/V_Li times the lithium gained in the cell, term by term:
 a_s i₀ = (F/V_Li) L_η 6ξ(1 − ξ), and R is what the front adds to restore its profile (`LithiumFront.terms`).  Without
 R a filament that is held back, with drive and R in balance, would take up charge and lay no lithium.  Voids are no
-exception; there the conductivity of the void limits the supply.
+exception: a factor below 1 on the source in voids (less contact) would let lithium appear without charge unless ξ had
+it too, so there is none, and the conductivity of the void limits the supply.
 
 What to expect: far from the metal the potential is uniform at the scale of nanometres, R_ct = RT/(F i₀) per area
 carries the drop; with filaments the current shares itself between the contact and their flanks.
@@ -35,6 +37,9 @@ from dynaphase.units import FARADAY, LITHIUM_MOLAR_VOLUME, NM
 
 BoolArray = npt.NDArray[np.bool_]
 
+FOOT: Final = 1e-4
+"""Part of the profile at either end on which the drive of the front does not act."""
+
 __all__ = ["IonicPotential", "PotentialSolution", "contact_mask"]
 
 _CLIP: Final = 12.0
@@ -52,7 +57,9 @@ class PotentialSolution:
     taken_up: float
     """Σ of the source: equal to `applied` as far as the equation is solved."""
     confined: float
-    """The part that lays lithium in the ceramic."""
+    """The part that lays lithium in the ceramic; negative where it leaves."""
+    contact: FloatArray
+    """Current density of every column at the contact with the reservoir."""
     n_steps: int
     """Newton steps."""
 
@@ -95,6 +102,8 @@ class IonicPotential:
         *,
         current_A_per_m2: float | None = None,
         cathode_V: float | None = None,
+        touching: npt.ArrayLike = 1.0,
+        can_leave: npt.ArrayLike = False,
         tolerance: float = 1e-9,
     ) -> PotentialSolution:
         """φ for the metal where `lithium` = ξ says, under a current or a potential of the cathode.
@@ -106,11 +115,15 @@ class IonicPotential:
         barrier_V : array_like
             η_c + η_cap of every cell (V).
         restoring_per_s : array_like
-            R of every cell (1/s).
+            R of every cell (1/s) under the last potential.
         sigma_S_per_m : array_like
             σ of every cell (S/m), the metal included.
         current_A_per_m2, cathode_V : float
             One of the two.
+        touching : array_like
+            θ of every column, the share of the contact with the reservoir that is left.
+        can_leave : array_like of bool
+            Cells that confined lithium may leave.
 
         Raises
         ------
@@ -126,22 +139,38 @@ class IonicPotential:
         problem = EllipticProblem(sigma_S_per_m, (walls, *(Boundary.PERIODIC,) * (lithium.ndim - 1)), spacing)
         surface = lithium * (1.0 - lithium) / (self.front.width_nm * NM) * self.front.exchange_current_A_per_m2
         barrier = np.broadcast_to(np.asarray(barrier_V, dtype=np.float64), lithium.shape)
-        b, e = self.front.b_per_V, self.contact
+        b = self.front.b_per_V
+        touch = self.contact * np.asarray(touching, dtype=np.float64)
+        leaves = np.asarray(can_leave, dtype=np.bool_) & (lithium < 1.0 - FOOT)
         held = np.asarray(restoring_per_s, dtype=np.float64) * (FARADAY / LITHIUM_MOLAR_VOLUME)
+        retreats = leaves & (self._last < 0.0) if self._last is not None else np.zeros(lithium.shape, np.bool_)
+        forward, backward = np.where(retreats, 0.0, held), np.where(retreats, held, 0.0)
 
-        def confined(phi: FloatArray) -> tuple[FloatArray, BoolArray]:
-            """A/m³ that lay lithium in the ceramic, and where they grow with φ."""
-            inside = np.clip(b * (phi - barrier), 0.0, _CLIP)
-            gained = surface * 2.0 * np.sinh(inside) + held
-            return np.maximum(gained, 0.0), (gained > 0.0) & (inside > 0.0)
+        # each part is continuous and grows with φ
+
+        def laid(phi: FloatArray) -> tuple[FloatArray, FloatArray]:
+            """A/m³ that lay lithium in the ceramic, and their derivative."""
+            drive = np.clip(b * (phi - barrier), 0.0, _CLIP)
+            rate = surface * 2.0 * np.sinh(drive) + forward
+            steep = np.where((rate > 0.0) & (drive > 0.0), surface * 2.0 * b * np.cosh(drive), 0.0)
+            return np.maximum(rate, 0.0), steep
+
+        def taken(phi: FloatArray) -> tuple[FloatArray, FloatArray]:
+            """A/m³ that take lithium out of it."""
+            drive = np.where(leaves, np.clip(b * phi, -_CLIP, 0.0), 0.0)
+            rate = surface * 2.0 * np.sinh(drive) + backward
+            steep = np.where((rate < 0.0) & (drive < 0.0), surface * 2.0 * b * np.cosh(drive), 0.0)
+            return np.minimum(rate, 0.0), steep
+
+        def at_contact(phi: FloatArray) -> tuple[FloatArray, FloatArray]:
+            """A/m³ that pass the contact with the reservoir."""
+            drive = np.clip(b * phi, np.where(leaves, 0.0, -_CLIP), _CLIP)
+            steep = np.where((drive != 0.0) | ~leaves, np.cosh(drive), 0.0)
+            return touch * surface * 2.0 * np.sinh(drive), touch * surface * 2.0 * b * steep
 
         def source(phi: FloatArray) -> tuple[FloatArray, FloatArray]:
-            at_contact = np.clip(b * phi, -_CLIP, _CLIP)
-            gained, is_growing = confined(phi)
-            inside = np.clip(b * (phi - barrier), 0.0, _CLIP)
-            value = e * surface * 2.0 * np.sinh(at_contact) + (1.0 - e) * gained
-            slope = e * np.cosh(at_contact) + (1.0 - e) * np.where(is_growing, np.cosh(inside), 0.0)
-            return value, surface * 2.0 * b * slope
+            (outside, steep), (comes, steeper), (goes, steepest) = at_contact(phi), laid(phi), taken(phi)
+            return outside + (1.0 - touch) * comes + goes, steep + (1.0 - touch) * steeper + steepest
 
         feed = np.zeros(lithium.shape)
         start = self._last
@@ -171,7 +200,8 @@ class IonicPotential:
             phi,
             applied,
             taken_up=float(np.sum(source(phi)[0])) * per_area,
-            confined=float(np.sum(confined(phi)[0])) * per_area,
+            confined=float(np.sum(laid(phi)[0] + taken(phi)[0])) * per_area,
+            contact=np.sum(at_contact(phi)[0], axis=0) * spacing,
             n_steps=solution.n_steps,
         )
 

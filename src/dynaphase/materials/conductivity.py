@@ -58,6 +58,9 @@ BETWEEN_LABORATORIES: Final = 0.2
 BETWEEN_LABORATORIES_AT_ZERO: Final = 1.0
 """The same at x = 0, where the rows span 2.4 decades."""
 
+BOUNDARY_PER_INTERCEPT: Final = {2: math.pi / 2, 3: 2.0}
+"""Boundary per area or volume times the mean linear intercept, by the number of axes."""
+
 ACTIVATION_ENERGY_SD: Final = 0.03
 """Standard deviation of the activation energy for x ≥ 0.2 (eV)."""
 
@@ -250,11 +253,11 @@ def thermal_sd(activation_energy_sd_eV: float, temperature_K: float) -> float:
     return activation_energy_sd_eV / BOLTZMANN_EV * abs(1 / temperature_K - 1 / ROOM_TEMPERATURE)
 
 
-def wetting(film_fraction: float, grain_size_nm: float, film_thickness_nm: float) -> float:
+def wetting(film_fraction: float, grain_size_nm: float, film_thickness_nm: float, n_axes: int = 2) -> float:
     r"""Share of the grain boundary that a glassy film covers, :math:`θ = \min(1, v_f / (δ_f L_A))`, 0 to 1.
 
     :math:`L_A = (π/2)/d` is the boundary length per area of a section with mean linear intercept d, an identity of
-    stereology (Underwood, Quantitative Stereology, 1970).
+    stereology (Underwood, Quantitative Stereology, 1970); in space it is the area per volume, :math:`S_V = 2/d`.
 
     Parameters
     ----------
@@ -264,17 +267,19 @@ def wetting(film_fraction: float, grain_size_nm: float, film_thickness_nm: float
         Mean linear intercept d (nm).
     film_thickness_nm : float
         Thickness δ_f of the film (nm).
+    n_axes : int
+        2 in the plane, 3 in space.
     """
-    return min(1.0, film_fraction / film_capacity(grain_size_nm, film_thickness_nm))
+    return min(1.0, film_fraction / film_capacity(grain_size_nm, film_thickness_nm, n_axes))
 
 
-def film_capacity(grain_size_nm: float, film_thickness_nm: float) -> float:
-    """Volume fraction of glass that the boundaries can hold as a film, δ_f L_A; see `wetting`."""
+def film_capacity(grain_size_nm: float, film_thickness_nm: float, n_axes: int = 2) -> float:
+    """Volume fraction of glass that the boundaries can hold as a film, δ_f L_A, in space δ_f S_V; see `wetting`."""
     if not (grain_size_nm > 0 and film_thickness_nm > 0):
         raise InputError(
             f"grain size ({grain_size_nm} nm) and film thickness ({film_thickness_nm} nm) must be positive"
         )
-    return film_thickness_nm * math.pi / 2 / grain_size_nm
+    return film_thickness_nm * BOUNDARY_PER_INTERCEPT[n_axes] / grain_size_nm
 
 
 def _dois(rows: Sequence[Measurement]) -> tuple[str, ...]:

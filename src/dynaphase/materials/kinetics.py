@@ -133,6 +133,9 @@ def add_interphase(sheet: ParameterSheet, priors: InterphasePriors, state: HostS
     sheet.prior("interphase_weakening", priors.interphase_weakening, "1")
     sheet.prior("reduction_potential_V", priors.reduction_potential_V, "V")
     sheet.prior("oxidation_potential_V", priors.oxidation_potential_V, "V")
+    sheet.prior("electronic_conductivity_S_per_m", priors.electronic_conductivity_S_per_m, "S/m")
+    sheet.prior("cell_thickness_m", priors.cell_thickness_m, "m")
+    sheet.prior("cell_voltage_V", priors.cell_voltage_V, "V")
 
 
 def add_paper_model(sheet: ParameterSheet, priors: PaperPriors, state: HostState) -> None:

@@ -238,7 +238,7 @@ class MechanicsPriors(PriorSection):
 
 
 class InterphasePriors(PriorSection):
-    """Plating, the reduction by lithium, and the reaction with the cathode; values at the reference composition."""
+    """Plating, leakage, reduction by lithium, reaction with the cathode; values at the reference composition."""
 
     reducible: str | None = Field(None, description="element that lithium reduces; rates follow its amount")
     exchange_current_density_A_per_m2: Prior = _closure(10.0, "26 Ω cm² at the reference", factor=3)
@@ -258,6 +258,11 @@ class InterphasePriors(PriorSection):
         1e-2, "two decades below the anode: nothing metallic forms at the cathode", factor=5
     )
     cathode_activation_energy_eV: Prior = _closure(0.6, "temperature dependence of the cathode's reaction", sd=0.15)
+    electronic_conductivity_S_per_m: Prior = _quoted(
+        1e-7, "electrons in oxide electrolytes, about 1e-9 S/cm at 25 °C; enters with leakage alone", factor=10
+    )
+    cell_thickness_m: Prior = _closure(5e-4, "electrolyte between the electrodes; enters with leakage alone", factor=2)
+    cell_voltage_V: Prior = _closure(4.0, "lithium against an oxide cathode; enters with leakage alone", sd=0.3)
 
 
 class PaperPriors(PriorSection):

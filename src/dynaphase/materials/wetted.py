@@ -24,8 +24,8 @@ class WettedBoundaries:
     """w (1 − loss θ): toughness over that of a grain."""
 
 
-def wetted_boundaries(material: Material, grain_size_nm: float) -> WettedBoundaries:
-    """Boundaries of `material` at mean linear intercept `grain_size_nm` (nm).
+def wetted_boundaries(material: Material, grain_size_nm: float, n_axes: int = 2) -> WettedBoundaries:
+    """Boundaries of `material` at mean linear intercept `grain_size_nm` (nm), in the plane or in space.
 
     The film's volume is fixed by the composition; how much boundary it has to cover is an outcome of the furnace.
 
@@ -34,7 +34,7 @@ def wetted_boundaries(material: Material, grain_size_nm: float) -> WettedBoundar
     InputError
         If the grain size is not positive.
     """
-    theta = wetting(material["film_fraction"], grain_size_nm, material["film_thickness_nm"])
+    theta = wetting(material["film_fraction"], grain_size_nm, material["film_thickness_nm"], n_axes)
     return WettedBoundaries(
         wetting=theta,
         resistance_ohm_m2=material["boundary_resistance_ohm_m2"] / (1.0 - material["film_conductance_loss"] * theta),

@@ -91,6 +91,7 @@ def simulate(
     observables: Mapping[str, Observable] | None = None,
     progress: Callable[[float], None] | None = None,
     steady_rate: float | None = None,
+    on_state: Callable[[float, FloatArray], None] | None = None,
 ) -> Trajectory:
     """Integrate `model` from `state` at t = 0 to `t_end`.
 
@@ -115,6 +116,8 @@ def simulate(
     steady_rate : float, optional
         End the run as ``STEADY`` at the first observation after the start where the root mean square of ∂u/∂t over
         cells and fields is below this, in units of the state over the model's unit of time.
+    on_state : callable, optional
+        Called at every observation with the time and a copy of the state, the receiver's to keep.
 
     Returns
     -------
@@ -134,7 +137,7 @@ def simulate(
         raise ConfigError(f"steady_rate must be positive, not {steady_rate}; leave it out to run to t_end")
     _require_usable(model, state, stepper.overshoot)
     watched = default_observables(model) if observables is None else observables
-    run = _Run(model, stepper, stepper.start(model, state), watched, steady_rate)
+    run = _Run(model, stepper, stepper.start(model, state), watched, steady_rate, on_state)
     started = clock.thread_time()
     try:
         status, message = run.advance_through(np.linspace(0.0, t_end, n_observations + 1), progress)
@@ -154,9 +157,10 @@ class _Run:
         integration: Integration,
         watched: Mapping[str, Observable],
         steady_rate: float | None,
+        on_state: Callable[[float, FloatArray], None] | None,
     ) -> None:
         self.model, self.stepper, self.integration, self.watched = model, stepper, integration, watched
-        self.steady_rate = steady_rate
+        self.steady_rate, self.on_state = steady_rate, on_state
         self.times: list[float] = []
         self.values: dict[str, list[float]] = {name: [] for name in watched}
         self.observe()
@@ -168,6 +172,8 @@ class _Run:
         for name, value in values.items():
             self.values[name].append(value)
         self.times.append(self.integration.time)
+        if self.on_state is not None:
+            self.on_state(self.integration.time, self.last_state)
 
     def advance_through(self, times: FloatArray, progress: Callable[[float], None] | None) -> tuple[RunStatus, str]:
         for time in times[1:].tolist():

@@ -7,14 +7,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from dynaphase.report.evidence import BOX, CERAMIC, SCORE, Evidence
+from dynaphase.report.evidence import BOX, CERAMIC, CURRENT, SCORE, Evidence
 from dynaphase.report.formats import decimals, percent
 from dynaphase.report.illustration import COLOUR_OF, NAME_OF, FloatArray, Illustration
 from dynaphase.report.style import as_svg
 
 __all__ = ["accuracy_curves", "accuracy_of", "parity_plots"]
 
-QUOTED: Final = {SCORE: "S", BOX: "log₁₀ σ (S/cm)", CERAMIC: "log₁₀ σ (S/cm)"}
+QUOTED: Final = {SCORE: "S", BOX: "log₁₀ σ (S/cm)", CERAMIC: "log₁₀ σ (S/cm)", CURRENT: "log₁₀ CCD (mA/cm²)"}
 """Scales on which accuracy is quoted."""
 
 HALF_WIDTH_90: Final = 1.6448536269514722

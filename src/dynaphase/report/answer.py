@@ -32,12 +32,19 @@ class Answer:
             return 0.0
         return self.probabilities[SCORE] * min(self.probabilities[BOX], self.probabilities[CERAMIC])
 
+    @property
+    def trades(self) -> tuple[str, str] | None:
+        """What it gains in and what it loses in against the reference, S or σ; None where it is not one each."""
+        gains = {"S": self.probabilities[SCORE] > 0.5, "σ": self.probabilities[CERAMIC] > 0.5}
+        names = tuple(sorted(gains, key=lambda name: not gains[name]))
+        return (names[0], names[1]) if sum(gains.values()) == 1 else None
+
 
 def find_answer(evidence: Evidence) -> Answer | None:
     """The recommended composition that most probably beats the reference in S and both σ; None without a surrogate.
 
-    Probabilities within a percentage point are ties, decided by the gains in S and log₁₀ σ over their ranges on the
-    predicted front.
+    Probabilities within a percentage point are ties, decided by the gains in S and log₁₀ σ of the ceramic over their
+    ranges on the predicted front.
     """
     learned, reference = evidence.learned, evidence.reference_forecast
     if learned is None or not evidence.recommended:
@@ -49,7 +56,7 @@ def find_answer(evidence: Evidence) -> Answer | None:
 
     def rank(answer: Answer) -> tuple[float, float]:
         predicted = answer.forecast.predictions
-        gain = predicted[SCORE]["mean"] / span[0] + predicted[BOX]["log10_mean"] / span[1]
+        gain = predicted[SCORE]["mean"] / span[0] + predicted[CERAMIC]["log10_mean"] / span[1]
         return round(answer.probability_of_all, 2), gain
 
     return max(answers, key=rank)
@@ -67,7 +74,7 @@ def probability_of_gain(learned: Learned, evidence: Evidence, item: Forecast) ->
     """
     from scipy.special import ndtr
 
-    targets = (SCORE, BOX, CERAMIC)
+    targets = evidence.targets
     pair = evidence.space.to_unit([evidence.system.reference, item.composition])
     joint = learned.surrogate.posterior(pair, targets, n_replicates=evidence.config.design.n_replicates)
     found = {}

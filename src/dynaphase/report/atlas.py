@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from dynaphase.report.evidence import BOX, CERAMIC, SCORE, Evidence, Map, Point
+from dynaphase.report.evidence import BOX, CERAMIC, CURRENT, SCORE, Evidence, Map, Point
 from dynaphase.report.formats import conductivity, plain, score
 from dynaphase.report.illustration import COLOUR_OF, NAME_OF, FloatArray, Illustration, by_role
 from dynaphase.report.style import as_svg
@@ -18,12 +18,19 @@ if TYPE_CHECKING:
 
 __all__ = ["line_cuts", "maps_in_coordinates", "ternary_maps", "trade_offs"]
 
+_TITLES: Final = {
+    SCORE: ("Stability score", "S"),
+    CERAMIC: ("Conductivity of the ceramic", "σ of a 1 µm ceramic (S/cm)"),
+    CURRENT: ("Critical current density", "critical current density (mA/cm²)"),
+}
+"""Title and axis of a cut."""
+
 ON_LINE: Final = 0.02
 """Lithium excess up to which a simulated composition is shown beside the curve for δ = 0."""
 
 
 def ternary_maps(evidence: Evidence) -> list[Illustration]:
-    """S, its uncertainty, σ, its uncertainty over the region in the ternary diagram."""
+    """S, σ and the critical current density where there is one, each with its uncertainty, in the ternary diagram."""
     from dynaphase.report.maps import ternary_map
 
     if evidence.map is None or len(evidence.system.elements) != 3:
@@ -64,8 +71,8 @@ def maps_in_coordinates(evidence: Evidence) -> list[Illustration]:
 def _quantities(found: Map) -> list[Quantity]:
     from dynaphase.report.maps import Quantity
 
-    s, box = found.predictions[SCORE], found.predictions[BOX]
-    return [
+    s, box, current = found.predictions[SCORE], found.predictions[BOX], found.predictions.get(CURRENT)
+    shown = [
         Quantity(s.mean, "Stability score S", "S"),
         Quantity(s.std, "Uncertainty of S", "standard deviation (points)", is_uncertainty=True),
         Quantity(box.transformed_mean, "Ionic conductivity σ", "log₁₀ σ (S/cm), simulated box"),
@@ -73,6 +80,13 @@ def _quantities(found: Map) -> list[Quantity]:
             box.transformed_std, "Uncertainty of σ", "standard deviation of log₁₀ σ (decades)", is_uncertainty=True
         ),
     ]
+    if current is not None:
+        words = "Uncertainty of the critical current density", "standard deviation of log₁₀ CCD (decades)"
+        shown += [
+            Quantity(current.mean, "Critical current density", "mA/cm²"),
+            Quantity(current.transformed_std, *words, is_uncertainty=True),
+        ]
+    return shown
 
 
 def _sites(evidence: Evidence, simulated: Mapping[str, FloatArray], recommended: Sequence[Sequence[float]]) -> Sites:
@@ -87,14 +101,15 @@ def _sites(evidence: Evidence, simulated: Mapping[str, FloatArray], recommended:
 
 
 def line_cuts(evidence: Evidence) -> list[Illustration]:
-    """S and the conductivity of a 1 µm ceramic along δ = 0, the latter beside measurements."""
+    """What is learned, but for the box, along δ = 0; the conductivity of a ceramic beside measurements."""
     if evidence.cut is None:
         return []
     x = evidence.cut.coordinates[:, 0]
     near = [point for point in evidence.points if abs(point.delta) <= ON_LINE]
     return [
-        _line_cut(x, evidence.cut.predictions[name], near, measured)
-        for name, measured in ((CERAMIC, _measurements(evidence)), (SCORE, None))
+        _line_cut(x, evidence.cut.predictions[name], near, _measurements(evidence) if name == CERAMIC else None)
+        for name in (CERAMIC, SCORE, CURRENT)
+        if name in evidence.targets
     ]
 
 
@@ -104,20 +119,22 @@ def _line_cut(
     from dynaphase.report.line import Band, line_figure
 
     name, low_high = prediction.target.name, prediction.interval_90
+    title, label = _TITLES[name]
     figure = line_figure(
         Band(x, prediction.mean, *low_high),
         by_role(near, lambda point: (point.x, point.values[name])),
         measured,
-        label="S" if name == SCORE else "σ of a 1 µm ceramic at 25 °C (S/cm)",
-        title="Stability score" if name == SCORE else "Conductivity of the ceramic",
+        label=label,
+        title=title,
         colour=COLOUR_OF[name],
-        is_logarithmic=name != SCORE,
+        is_logarithmic=name == CERAMIC,
     )
     best = int(np.argmax(prediction.mean))
-    value = score(prediction.mean[best]) if name == SCORE else conductivity(prediction.mean[best]) + " S/cm"
+    value = prediction.mean[best]
+    words = {SCORE: score(value), CERAMIC: f"{conductivity(value)} S/cm", CURRENT: f"{plain(value)} mA/cm²"}[name]
     return Illustration(
         as_svg(figure),
-        f"{NAME_OF[name]} against substitution x on the line δ = 0, largest at x = {x[best]:.2f} with {value}.",
+        f"{NAME_OF[name]} against substitution x on the line δ = 0, largest at x = {x[best]:.2f} with {words}.",
     )
 
 
@@ -137,7 +154,7 @@ def trade_offs(evidence: Evidence) -> list[Illustration]:
 
     if not evidence.points:
         return []
-    simulated = by_role(evidence.points, lambda point: (point.values[SCORE], point.values[BOX]))
+    simulated = by_role(evidence.points, lambda point: (point.values[SCORE], point.values[CERAMIC]))
     words = f"Stability score against conductivity of {len(evidence.points)} simulated compositions"
     if evidence.map is None:
         return [Illustration(as_svg(pareto_figure(TradeOff(simulated), title="Simulated compositions")), f"{words}.")]
@@ -145,9 +162,9 @@ def trade_offs(evidence: Evidence) -> list[Illustration]:
     trade_off = TradeOff(
         simulated,
         front=np.column_stack([evidence.front[:, 0], 10 ** evidence.front[:, 1]]),
-        reachable=np.column_stack([evidence.map.predictions[name].mean for name in (SCORE, BOX)]),
-        recommended=np.array([[row[SCORE]["mean"], row[BOX]["mean"]] for row in rows]),
-        intervals=np.array([[row[SCORE]["interval_90"], row[BOX]["interval_90"]] for row in rows]),
+        reachable=np.column_stack([evidence.map.predictions[name].mean for name in (SCORE, CERAMIC)]),
+        recommended=np.array([[row[SCORE]["mean"], row[CERAMIC]["mean"]] for row in rows]),
+        intervals=np.array([[row[SCORE]["interval_90"], row[CERAMIC]["interval_90"]] for row in rows]),
     )
     drawings = (("The whole region", False), ("Close to the front", True))
     return [

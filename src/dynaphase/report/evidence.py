@@ -22,13 +22,14 @@ from dynaphase.records import Record
 from dynaphase.rounds import Plan, Role
 from dynaphase.space import CompositionSpace
 from dynaphase.surrogate import Prediction
-from dynaphase.training import Learned
+from dynaphase.training import Learned, targets_of, value_of
 
-__all__ = ["BOX", "CERAMIC", "SCORE", "Evidence", "Map", "Point", "gather"]
+__all__ = ["BOX", "CERAMIC", "CURRENT", "SCORE", "Evidence", "Map", "Point", "gather"]
 
 SCORE: Final = "stability_score"
 BOX: Final = "ionic_conductivity_S_per_cm"
 CERAMIC: Final = "ceramic_conductivity_S_per_cm"
+CURRENT: Final = "critical_current_density_mA_per_cm2"
 
 N_RECOMMENDED: Final = 5
 N_PER_AXIS: Final = 51
@@ -37,7 +38,7 @@ N_ALONG_LINE: Final = 181
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One simulated composition: its replicates averaged (conductivities on their logarithm)."""
+    """One simulated composition: its replicates averaged (all but S on their logarithm)."""
 
     composition: Composition
     formula: str
@@ -102,9 +103,14 @@ class Evidence:
             self.shares(composition),
             x,
             delta,
-            {name: _average(name, records) for name in (SCORE, BOX, CERAMIC)},
+            {name: _average(name, records) for name in self.targets},
             tuple(records),
         )
+
+    @cached_property
+    def targets(self) -> tuple[str, ...]:
+        """Names of what the campaign learns."""
+        return tuple(target.name for target in targets_of(self.config.model))
 
     @cached_property
     def reference(self) -> Point | None:
@@ -144,11 +150,11 @@ class Evidence:
 
     @cached_property
     def front(self) -> npt.NDArray[np.float64]:
-        """Predicted Pareto front over `map`: S and log₁₀ σ (S/cm) of the box in order of S, shape (n, 2)."""
+        """Predicted Pareto front over `map`: S and log₁₀ σ (S/cm) of the ceramic in order of S, shape (n, 2)."""
         if self.map is None:
             return np.empty((0, 2))
         predictions = self.map.predictions
-        values = np.column_stack([predictions[SCORE].mean, predictions[BOX].transformed_mean])
+        values = np.column_stack([predictions[SCORE].mean, predictions[CERAMIC].transformed_mean])
         front = values[is_pareto_optimal(values)]
         return front[np.argsort(front[:, 0])]
 
@@ -214,5 +220,5 @@ def gather(campaign: Campaign) -> Evidence:
 
 
 def _average(name: str, records: Sequence[Record]) -> float:
-    values = np.array([record.values[name] for record in records])
-    return float(values.mean() if name == SCORE else 10 ** np.log10(values).mean())
+    values = np.array([value_of(record, name) for record in records])
+    return float(values.mean() if name == SCORE else np.exp(np.log(values).mean()))

@@ -13,6 +13,8 @@ __all__ = [
     "MINUS",
     "conductivity",
     "conductivity_interval",
+    "current",
+    "current_interval",
     "decimals",
     "formula_html",
     "formula_mathtext",
@@ -122,6 +124,16 @@ def conductivity_interval(interval: Sequence[float]) -> str:
     if high_exponent - low_exponent > 1:
         return f"{conductivity(interval[0])} – {conductivity(interval[1])}"
     return f"({low / 10 ** (high_exponent - low_exponent):.2f}–{high:.2f})×10{_superscript(high_exponent)}"
+
+
+def current(value: float) -> str:
+    """Current density with three significant digits, trailing zeros included: 0.700."""
+    return f"{value:#.3g}" if 1e-3 <= value < 100 else plain(value)
+
+
+def current_interval(interval: Sequence[float]) -> str:
+    """90 % interval of a current density."""
+    return f"{current(interval[0])}–{current(interval[1])}"
 
 
 def _scientific(value: float) -> tuple[float, int]:

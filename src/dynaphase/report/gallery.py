@@ -1,7 +1,9 @@
-"""Simulated fields of one run: the microstructure it started from, and what is left of it."""
+"""Simulated fields of one run: the microstructure, and what has become of it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -12,7 +14,7 @@ from dynaphase.report.style import new_figure, styled
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["PHASE_COLOURS", "VOID_COLOUR", "fields_figure", "microstructure_image", "phase_colour"]
+__all__ = ["PHASE_COLOURS", "VOID_COLOUR", "Panel", "fields_figure", "microstructure_image", "phase_colour"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.integer[Any]]
@@ -20,6 +22,18 @@ IntArray = npt.NDArray[np.integer[Any]]
 PHASE_COLOURS: Final = ("#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 VOID_COLOUR: Final = "#111418"
 _GREYS: Final = (0.66, 0.88)
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One field beside the microstructure."""
+
+    values: FloatArray
+    """Shape (n, m)."""
+    title: str
+    colour_map: str = "viridis"
+    largest: float | None = 1.0
+    """Upper end of the colours; None: the largest value."""
 
 
 def phase_colour(number: int) -> str:
@@ -45,24 +59,35 @@ def microstructure_image(grains: IntArray, boundary: FloatArray, density: FloatA
 
 
 @styled()
-def fields_figure(image: FloatArray, intact: FloatArray, length_nm: float) -> Figure:
-    """The microstructure beside the intact fraction C at the end; anode at the top, cathode at the bottom."""
-    figure = new_figure(4.8, 2.3)
-    left, right = figure.subplots(1, 2)
-    extent = (0.0, length_nm * intact.shape[1] / intact.shape[0], length_nm, 0.0)
-    left.imshow(image, extent=extent, interpolation="nearest")
-    mesh = right.imshow(intact, extent=extent, cmap="viridis", vmin=0, vmax=1, interpolation="nearest")
-    for axes, title in ((left, "microstructure"), (right, "intact fraction C, end")):
-        axes.set_title(title, fontsize=8.5, fontweight="normal", loc="center")
-        axes.set(xticks=[], yticks=[])
-        axes.spines[:].set_visible(False)
-        axes.grid(visible=False)
-    left.set_ylabel("cathode  ←  anode", fontsize=8)
-    _scale_bar(left, length_nm)
-    bar = figure.colorbar(mesh, ax=right, shrink=0.8, aspect=22, ticks=[0, 0.5, 1])
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(labelsize=7.5)
+def fields_figure(image: FloatArray, panels: Sequence[Panel], length_nm: float) -> Figure:
+    """The microstructure, then the panels in rows of two; anode at the top, cathode at the bottom."""
+    n_rows = (len(panels) + 2) // 2
+    figure = new_figure(4.8, 2.3 * n_rows)
+    first, *others = figure.subplots(n_rows, 2).ravel()
+    extent = (0.0, length_nm * image.shape[1] / image.shape[0], length_nm, 0.0)
+    first.imshow(image, extent=extent, interpolation="nearest")
+    _dress(first, "microstructure")
+    first.set_ylabel("cathode  ←  anode", fontsize=8)
+    _scale_bar(first, length_nm)
+    for axes, panel in zip(others, panels, strict=False):
+        largest = panel.largest or max(float(panel.values.max()), 1e-12)
+        mesh = axes.imshow(
+            panel.values, extent=extent, cmap=panel.colour_map, vmin=0, vmax=largest, interpolation="nearest"
+        )
+        _dress(axes, panel.title)
+        bar = figure.colorbar(mesh, ax=axes, shrink=0.8, aspect=22, ticks=[0, 0.5, 1] if panel.largest == 1 else None)
+        bar.outline.set_visible(False)
+        bar.ax.tick_params(labelsize=7.5)
+    for axes in others[len(panels) :]:
+        axes.set_visible(False)
     return figure
+
+
+def _dress(axes: Any, title: str) -> None:
+    axes.set_title(title, fontsize=8.5, fontweight="normal", loc="center")
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    axes.grid(visible=False)
 
 
 def _scale_bar(axes: Any, length_nm: float) -> None:

@@ -9,15 +9,20 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from dynaphase.report.evidence import BOX, CERAMIC, SCORE, Point
+from dynaphase.report.evidence import BOX, CERAMIC, CURRENT, SCORE, Point
 from dynaphase.report.style import COLOURS
 
 __all__ = ["COLOUR_OF", "NAME_OF", "FloatArray", "Illustration", "by_role"]
 
 FloatArray = npt.NDArray[np.float64]
 
-NAME_OF: Final = {SCORE: "S", BOX: "σ, simulated box", CERAMIC: "σ, 1 µm ceramic"}
-COLOUR_OF: Final = {SCORE: COLOURS["S"], BOX: COLOURS["sigma"], CERAMIC: COLOURS["ceramic"]}
+NAME_OF: Final = {SCORE: "S", BOX: "σ, simulated box", CERAMIC: "σ, 1 µm ceramic", CURRENT: "critical current density"}
+COLOUR_OF: Final = {
+    SCORE: COLOURS["S"],
+    BOX: COLOURS["sigma"],
+    CERAMIC: COLOURS["ceramic"],
+    CURRENT: COLOURS["current"],
+}
 
 
 @dataclass(frozen=True, slots=True)

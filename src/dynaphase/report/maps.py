@@ -103,7 +103,7 @@ def coordinate_map(x: FloatArray, delta: FloatArray, quantity: Quantity, sites: 
     z = quantity.values.reshape(len(x), len(delta)).T
     mesh = _surface(axes.contourf, axes.contour, np.meshgrid(x, delta), replace(quantity, values=z))
     _mark(axes, sites)
-    axes.set(xlabel="substitution x", ylabel="lithium excess δ (Li per formula unit)", title=quantity.title)
+    axes.set(xlabel="substitution x", ylabel="excess δ of the mobile ion (per formula unit)", title=quantity.title)
     room = 0.015
     axes.set(xlim=_widened(x, room), ylim=_widened(delta, room))
     axes.grid(visible=False)

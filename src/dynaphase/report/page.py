@@ -14,7 +14,7 @@ from dynaphase.report import formats
 from dynaphase.report.accuracy import accuracy_curves, accuracy_of, parity_plots
 from dynaphase.report.answer import find_answer
 from dynaphase.report.atlas import line_cuts, maps_in_coordinates, ternary_maps, trade_offs
-from dynaphase.report.evidence import BOX, CERAMIC, SCORE, Evidence, gather
+from dynaphase.report.evidence import BOX, CERAMIC, CURRENT, SCORE, Evidence, gather
 from dynaphase.report.foundation import find_foundation
 from dynaphase.report.illustration import NAME_OF
 from dynaphase.report.influence import element_tables, influences
@@ -111,6 +111,7 @@ def render(evidence: Evidence, now: datetime) -> str:
             SCORE=SCORE,
             BOX=BOX,
             CERAMIC=CERAMIC,
+            CURRENT=CURRENT,
         )
     )
 

@@ -16,6 +16,16 @@ from dynaphase.report.style import as_png
 
 __all__ = ["Plate", "plates"]
 
+_PANELS: Final[Mapping[str, Mapping[str, tuple[Any, ...]]]] = {
+    "paper": {"C": ("intact fraction C, end",)},
+    "physical": {
+        "lithium": ("lithium ξ, end of sweep", "magma"),
+        "decomposed": ("decomposed χ, after rest", "cividis"),
+        "threshold": ("threshold η_c (mV)", "viridis", None),
+    },
+}
+"""Fields that each model shows: title, colours and their upper end."""
+
 N_PLATES: Final = 3
 """Best and worst compositions in the gallery, of each."""
 
@@ -53,7 +63,7 @@ def _ordinal(index: int) -> str:
 
 
 def _plate(evidence: Evidence, rank: str, point: Point) -> Plate | None:
-    from dynaphase.report.gallery import fields_figure, microstructure_image
+    from dynaphase.report.gallery import Panel, fields_figure, microstructure_image
 
     record = min(point.records, key=lambda record: record.candidate.seed)
     fields = _fields(evidence, record.key)
@@ -62,16 +72,22 @@ def _plate(evidence: Evidence, rank: str, point: Point) -> Plate | None:
     arrays, names = fields
     image = microstructure_image(*(arrays[name] for name in ("grain_id", "boundary", "density", "phase_id")))
     length = float(evidence.config.settings.length_nm)
+    panels = [Panel(arrays[name], *look) for name, look in _PANELS[evidence.config.model].items()]
     return Plate(
         rank.strip(),
         point,
         Illustration(
-            as_png(fields_figure(image, arrays["C"], length)),
-            f"Microstructure and intact fraction at the end for {point.formula}.",
+            as_png(fields_figure(image, panels, length)),
+            f"{', '.join(['microstructure', *(panel.title for panel in panels)])} of {point.formula}.",
         ),
         record.descriptors,
         _particles(arrays["phase_id"], names),
     )
+
+
+def _plane(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The field, or its middle plane where it has three axes."""
+    return array if array.ndim == 2 else array[..., array.shape[-1] // 2]
 
 
 def _particles(phase_ids: npt.NDArray[Any], names: Mapping[int, str]) -> list[tuple[str, str, float]]:
@@ -84,10 +100,11 @@ def _particles(phase_ids: npt.NDArray[Any], names: Mapping[int, str]) -> list[tu
 
 def _fields(evidence: Evidence, key: str) -> tuple[dict[str, Any], dict[int, str]] | None:
     """Arrays of one run and the names of its phases; None where they were not kept or cannot be read."""
-    wanted = ("grain_id", "boundary", "density", "phase_id", "C")
+    wanted = ("grain_id", "boundary", "density", "phase_id", *_PANELS[evidence.config.model])
     try:
         dataset = evidence.campaign.fields(key)
         names = re.findall(r"\b(\d+) (\w+)", str(dataset["phase_id"].attrs.get("description", "")))
-        return {name: dataset[name].to_numpy() for name in wanted}, {int(number): name for number, name in names}
+        arrays = {name: _plane(dataset[name].to_numpy()) for name in wanted}
+        return arrays, {int(number): name for number, name in names}
     except Exception:  # whatever a damaged file makes its readers raise, the rest of the report does not need it
         return None

@@ -42,6 +42,7 @@ COLOURS: Final = {
     "S": "#0072B2",
     "sigma": "#D55E00",
     "ceramic": "#009E73",
+    "current": "#9A6A00",
     "measured": "#000000",
     "reference": "#CC79A7",
     "muted": "#8a8f98",
