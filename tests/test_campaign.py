@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -252,7 +253,9 @@ def test_a_configuration_older_than_an_option_still_opens(tmp_path: Path) -> Non
     directory.mkdir()
     old = tiny().identity
     del old["rounds"]["acquisition"]
-    dp.Store.create(directory, old).close()
+    store = dp.Store.create(directory, old)
+    store.log("planned", {"round": 0, "asked": []})
+    store.close()
     (directory / CONFIG_NAME).write_text(tiny().to_toml(), encoding="utf-8")
     assert Campaign.open(directory).status()["n_records"] == 0
 
@@ -292,11 +295,23 @@ class TestBadDirectories:
         assert campaign.run(executor="serial") is StopReason.BUDGET
 
     def test_a_configuration_changed_afterwards(self, finished: Path, tmp_path: Path) -> None:
-        changed = tiny(seed=5)
+        directory = tmp_path / "c"
+        shutil.copytree(finished, directory)
+        (directory / CONFIG_NAME).write_text(tiny(seed=5).to_toml(), encoding="utf-8")
+        with pytest.raises(CampaignError, match="seed: 0 → 5"):
+            Campaign.open(directory)
+
+    def test_a_configuration_may_be_edited_until_the_first_run(self, tmp_path: Path) -> None:
         directory = tmp_path / "c"
         Campaign.create(directory, config=tiny())
-        (directory / CONFIG_NAME).write_text(changed.to_toml(), encoding="utf-8")
-        with pytest.raises(CampaignError, match="seed: 0 → 5"):
+        (directory / CONFIG_NAME).write_text(tiny(seed=5, space={"sampler": "line"}).to_toml(), encoding="utf-8")
+        campaign = Campaign.open(directory)
+        assert campaign.status()["n_records"] == 0
+        campaign.run(executor="serial")
+        assert {record.candidate.seed for record in campaign.records()} == {5000}
+        assert Campaign.open(directory).status()["n_records"] > 0
+        (directory / CONFIG_NAME).write_text(tiny().to_toml(), encoding="utf-8")
+        with pytest.raises(CampaignError, match="seed: 5 → 0"):
             Campaign.open(directory)
 
     def test_a_full_disk_keeps_what_is_finished(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,11 +50,15 @@ def test_the_table_goes_with_the_directory(table: Path, tmp_path: Path, monkeypa
 
 
 def test_a_changed_table_is_refused_and_a_comment_is_not(table: Path, tmp_path: Path) -> None:
-    Campaign.create(tmp_path / "c", config=small(), system=table)
+    campaign = Campaign.create(tmp_path / "c", config=small(), system=table)
     copy = tmp_path / "c" / TABLE_NAME
+    text = template()
+    copy.write_text(text.replace("S_per_cm = 1e-4", "S_per_cm = 3e-4"), encoding="utf-8")
+    Campaign.open(tmp_path / "c")  # nothing has been run: it is still to be made up
+    copy.write_text(text, encoding="utf-8")
+    campaign.run(executor="serial")
     copy.write_text("# another comment\n" + template(), encoding="utf-8")
     Campaign.open(tmp_path / "c")
-    text = template()
     copy.write_text(text.replace("S_per_cm = 1e-4", "S_per_cm = 2e-4"), encoding="utf-8")
     with pytest.raises(CampaignError, match=r"system\.toml was changed after the campaign began: .*lszp-"):
         Campaign.open(tmp_path / "c")

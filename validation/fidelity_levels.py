@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 import dynaphase as dp
 from dynaphase.evaluation import make_candidate
 from dynaphase.materials import get_system
-from dynaphase.space import CompositionSpace, make_sampler
+from dynaphase.samplers import make_sampler
+from dynaphase.space import CompositionSpace
 
 LEVELS = ("eikonal", "96", "128", "256")
 FINEST = "256"

@@ -199,7 +199,8 @@ class Campaign:
         if (file.parent / "records.sqlite").is_file():
             store = Store(file.parent, is_read_only=True)
             try:
-                check_identity(store.identity, campaign.identity, file, config.system)
+                if store.has_begun:
+                    check_identity(store.identity, campaign.identity, file, config.system)
             finally:
                 store.close()
         return campaign
@@ -237,9 +238,7 @@ class Campaign:
         workers = make_workers(executor, n_workers)
         watcher = observer or Observer()
         with only_runner(self.directory):
-            if not (self.directory / "records.sqlite").is_file():
-                Store.create(self.directory, self.identity).close()
-            store = Store(self.directory)
+            store = Store.to_fill(self.directory, self.identity)
             try:
                 return self._run(store, workers, watcher)
             except KeyboardInterrupt:

@@ -218,7 +218,7 @@ def simulate(
     formula: Formula,
     model: Annotated[str, typer.Option(help="physical: furnace, lithium, interphase; paper: as printed.")] = "physical",
     stepping: Annotated[str | None, typer.Option(help="Of paper. exact: as printed; fast: adaptive.")] = None,
-    fidelity: Annotated[str | None, typer.Option(help="Of physical: eikonal, 96, 128 or 256.")] = None,
+    fidelity: Annotated[str | None, typer.Option(help="Of physical: eikonal, 96, 128, 256 or 3d.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the microstructure.")] = 0,
     draws: Annotated[int, typer.Option(min=0, help="Draws of the uncertain parameters; 0: their medians.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, help="Seeds, from --seed on.")] = 1,
@@ -290,7 +290,7 @@ def _simulate_many(
 def compare(
     formulas: Annotated[list[str], typer.Argument(metavar="FORMULA FORMULA...", help="Compositions to compare.")],
     model: Annotated[str, typer.Option(help="physical or paper; the latter without draws.")] = "physical",
-    fidelity: Annotated[str | None, typer.Option(help="Of physical: eikonal, 96, 128 or 256.")] = None,
+    fidelity: Annotated[str | None, typer.Option(help="Of physical: eikonal, 96, 128, 256 or 3d.")] = None,
     draws: Annotated[int, typer.Option(min=0, help="Draws of the uncertain parameters; 0: their medians.")] = 32,
     seeds: Annotated[int, typer.Option(min=1, help="Seeds of the microstructure, from --seed on.")] = 3,
     seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,

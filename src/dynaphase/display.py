@@ -120,7 +120,7 @@ def print_forecasts(forecasts: Sequence[Forecast], console: Console, title: str)
 
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     table.add_column("", justify="right", no_wrap=True)
-    table.add_column("composition", no_wrap=True)
+    table.add_column("composition", overflow="fold")  # a long formula gives way, numbers do not
     shown = [name for name in _COLUMNS if any(name in item.predictions for item in forecasts)]
     for name in shown:
         table.add_column(_COLUMNS[name][0], justify="right", no_wrap=True)

@@ -48,17 +48,18 @@ def print_ensemble(ensemble: Ensemble, console: Console) -> None:
 
 def print_comparison(ensemble: Ensemble, comparisons: Sequence[Comparison], console: Console) -> None:
     """Medians with bands of all compositions, and who beats whom."""
-    counts = f"{max(ensemble.n_draws, 1)} draws × {len(ensemble.seeds)} seeds"
-    table = _table(
-        f"Medians and 90 % bands over {counts}", ["", "composition"], [SHORT[c.quantity] for c in comparisons]
-    )
+    counts = f"{ensemble.n_draws} draws × {len(ensemble.seeds)} seeds" if ensemble.n_draws else "seeds alone"
+    table = _table(f"Medians and 90 % bands over {counts}", ["", "composition", "result"], ["median", "5 %", "95 %"])
     for i, formula in enumerate(ensemble.formulas):
-        cells = [_with_band(ensemble.summary(i, comparison.quantity)) for comparison in comparisons]
-        table.add_row(str(i + 1), formula, *cells)
+        for k, comparison in enumerate(comparisons):
+            found = ensemble.summary(i, comparison.quantity)
+            numbers = (found.median, *found.interval_90)
+            cells = ["–" if math.isnan(value) else f"{value:.3g}" for value in numbers]
+            table.add_row(*(("", "") if k else (str(i + 1), formula)), SHORT[comparison.quantity], *cells)
     console.print(table)
     n = len(ensemble.formulas)
     for comparison in comparisons:
-        title = f"{SHORT[comparison.quantity]}: probability that the row beats the column (90 % interval)"
+        title = f"{SHORT[comparison.quantity]}: row beats column (90 % interval)"
         matrix = _table(title, [""], [*(str(j + 1) for j in range(n)), "is the best"])
         for i in range(n):
             cells = [_share(comparison.probabilities[i, j], comparison.intervals[i, j]) for j in range(n)]
@@ -123,11 +124,6 @@ def _sd(sd: float, found: Summary) -> str:
     if math.isnan(sd):
         return "–"
     return f"{sd:.2g} dec" if found.scale == "log10" else f"{sd:.2g}"
-
-
-def _with_band(found: Summary) -> str:
-    low, high = found.interval_90
-    return f"{found.median:.3g} ({low:.3g} … {high:.3g})" if found.n else "–"
 
 
 def _share(p: float, interval: Sequence[float]) -> str:

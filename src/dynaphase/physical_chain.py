@@ -151,6 +151,7 @@ class PhysicalChain:
             initial_porosity=material["initial_porosity"],
             initial_grain_size_nm=material["initial_grain_size_nm"],
             width_nm=max(FurnaceSchedule().width_nm, 1.25 * spacing),
+            surface_width_nm=FurnaceSchedule().width_nm if self.n_axes == 3 else None,
         )
         structure = sinter(
             (self.n_cells,) * self.n_axes,
@@ -265,7 +266,8 @@ class PhysicalChain:
                 on_progress(_SHARE_OF_FURNACE + (1.0 - _SHARE_OF_FURNACE) * share)
 
         if self.has_sharp_front:
-            result = sharp_sweep(ceramic, front, chemistry, self.protocol, on_state=on_state)
+            n_passes = 2 if self.n_axes == 3 else 4  # beyond two, η₅₀ moves by less than 0.1 %
+            result = sharp_sweep(ceramic, front, chemistry, self.protocol, n_passes=n_passes, on_state=on_state)
         else:
             result = sweep(
                 ceramic,

@@ -136,6 +136,28 @@ class Store:
             fresh.rename(database)
         return cls(path)
 
+    @classmethod
+    def to_fill(cls, directory: str | Path, identity: Mapping[str, Any]) -> Store:
+        """The store of `directory`, made where there is none.
+
+        One in which nothing was asked for yet is made anew for `identity`: a configuration may be edited until then.
+        """
+        database = Path(directory) / "records.sqlite"
+        if not database.is_file():
+            return cls.create(directory, identity)
+        store = cls(directory)
+        if store.has_begun or store.identity == identity:
+            return store
+        store.close()
+        with disk_errors(Path(directory)):
+            database.unlink()
+        return cls.create(directory, identity)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything was asked for, so that the identity holds."""
+        return bool(self.keys() or self.events("planned"))
+
     @property
     def identity(self) -> dict[str, Any]:
         """What the campaign was created for."""

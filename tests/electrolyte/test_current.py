@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dynaphase.electrolyte import current
 from dynaphase.electrolyte.ceramic import Ceramic
 from dynaphase.electrolyte.contact import ReservoirContact
 from dynaphase.electrolyte.current import (
@@ -202,19 +203,27 @@ def test_without_the_option_lithium_stays() -> None:
     assert found.cavity.max() == 0.0
 
 
-def test_an_island_cannot_be_stripped() -> None:
-    """Lithium without connection to the anode has no electrons to give: it stays, to the last bit."""
-    p = FrontParameters(10.0)
-    start = lithium_slab((N, N), DX, 20.0, 1.0)
+def test_an_island_cannot_be_stripped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lithium without connection to the anode has no electrons to give: it stays, also next to a periodic edge."""
+    made = ceramic()
     i, j = np.indices((N, N))
-    island = 0.5 * (1 - np.tanh((np.hypot(i - 35, j - 24) * DX - 6.0) / 2.0))
-    front = LithiumFront(p, np.maximum(start, island), DX)
-    grown = np.zeros((N, N), bool)
-    grown[:26] = True
-    front.let_leave(grown)
-    front.advance(20.0, -0.02, 0.0)
-    assert np.array_equal(front.lithium[28:], np.maximum(start, island)[28:])
-    assert front.lithium[:26].sum() < start[:26].sum() - 100
+    away = np.minimum(j, N - j) * DX
+    island = 0.5 * (1 - np.tanh((np.hypot((i - 35) * DX, away) - 6.0) / 2.0))
+    finger = 0.5 * (1 - np.tanh((np.hypot(np.maximum(i - 15, 0) * DX, (j - 24) * DX) - 5.0) / 2.0))
+    slab = lithium_slab((N, N), DX, 5.0, 1.0)
+
+    def with_island(*given: object, **named: object) -> LithiumFront:
+        return LithiumFront(FRONT, np.maximum(slab, np.maximum(island, finger)), DX)
+
+    monkeypatch.setattr(current, "LithiumFront", with_island)
+    cell = current._Cell(made, FRONT, conductivity, None, Stripping(), 5.0)
+    for _ in range(40):
+        found, terms = cell.solve(-8.0, None)
+        cell.advance(cell.interval(found, terms), found)
+        cell.react(0.0)
+    assert not cell.can_leave[28:].any()
+    assert np.array_equal(cell.lithium[28:], np.maximum(island, finger)[28:])
+    assert cell.lithium[8:26, 18:30].sum() < 0.5 * finger[8:26, 18:30].sum()
 
 
 def test_contact_is_lost_as_metal_recedes_and_comes_back() -> None:
@@ -245,6 +254,15 @@ def test_a_lost_contact_ends_the_run() -> None:
     assert found.times_s[-1] < 200.0
     assert found.cathode_V[-1] < -0.06
     assert np.all(found.cathode_V[:-1] >= -0.06)
+
+
+def test_a_path_that_was_opened_opens_again_at_once() -> None:
+    """Lithium that was plated and stripped goes deeper in the first seconds of the next plating: nothing heals."""
+    drive = Cycle(8.0, 20.0, 8.0)
+    found = operate(ceramic(), FRONT, drive, conductivity, 34.0, stripping=Stripping(20.0))
+    first, stripped, second = np.interp((6.0, 28.0, 34.0), found.times_s, found.layers_nm)
+    assert second - stripped > 1.5 * first
+    assert np.all(found.contact_fractions == 1.0)
 
 
 def test_a_cycle_changes_sign_on_time() -> None:

@@ -56,6 +56,21 @@ def test_a_plane_takes_what_the_electrolyte_carries(sigma: float) -> None:
     assert leak.potential[45:].min() == pytest.approx(drive, rel=0.05)
 
 
+@pytest.mark.parametrize("voltage", [0.0, 30.0, 80.0])
+def test_electrons_that_cross_are_not_there_for_the_sites(voltage: float) -> None:
+    """σ_e(φ − η_c)/ℓ leaves the anode; σ_e U/L_cell of it goes on to the far side, at a higher potential."""
+    made = ceramic(layer())
+    leak = ElectronicLeakage(LeakageParameters(1e-9, voltage, 500e-6), FRONT, made)
+    threshold = made.threshold_V()
+    leak.advance(1e-6, 0.030, SLAB, threshold)
+    drive = 0.030 - threshold[41, 0]
+    exact = 1e-9 * drive / ((40.5 * DX - FIRST_NM) * 1e-9)
+    assert leak.current_A_per_m2 == pytest.approx(exact, rel=0.06)
+    assert leak.through_A_per_m2 == pytest.approx(1e-9 * voltage / 500e-6)
+    rise = leak.potential[-1, 0] - leak.potential[44, 0]
+    assert rise == pytest.approx(voltage * 19 * DX * 1e-9 / 500e-6, rel=1e-3, abs=1e-9)
+
+
 def test_faraday() -> None:
     """Lithium laid inside is V_Li/F times the charge, cell by cell."""
     leak = ElectronicLeakage(LEAK, FRONT, ceramic(layer()))

@@ -51,6 +51,13 @@ def _heap_of_sources(values: FloatArray) -> list[tuple[float, int]]:
 
 
 @jit
+def _half_sinh_squared(lead: float) -> float:
+    """sinh²(x/2) of a lead x = b(φ − η), 0 where it is negative."""
+    half = math.sinh(0.5 * lead) if lead > 0.0 else 0.0
+    return half * half
+
+
+@jit
 def front_search(
     times: FloatArray,
     threshold: FloatArray,
@@ -64,8 +71,9 @@ def front_search(
 ) -> None:
     """Lower `times` (flat; given at the sources, infinite elsewhere) to the arrival of the front in every cell.
 
-    `ends` holds the links, (n_links, n_axes); link k runs in equal pieces through the cells ``passed[k]`` (relative
-    to its start), and ``pieces[k]`` is b·rate·(length of a piece)/(4v₀).  A negative threshold marks the sources.
+    `ends` holds the links, (n_links, n_axes); link k runs through the cells ``passed[k]`` (relative to its start, which
+    is the first of them), and ``pieces[k]`` are b·rate·(length within the cell)/(4v₀), 0 after the last.  A negative
+    threshold marks the sources.
     """
     heap = _heap_of_sources(times)
     place = np.zeros(shape.size, np.int64)
@@ -74,19 +82,22 @@ def front_search(
         if time > times[index]:
             continue
         _unravel(index, shape, place)
+        own = threshold[index]
+        own_square = _half_sinh_squared(b * (rate * time - own))  # the same for every link that begins here
         for link in range(ends.shape[0]):
             end = _moved(place, shape, is_periodic, ends[link])
             if end < 0 or times[end] <= time:
                 continue
-            at = time
+            at, barrier, square = time, own, own_square
             for piece in range(passed.shape[1]):
-                crossed = _moved(place, shape, is_periodic, passed[link, piece])
-                barrier = threshold[crossed]
+                if pieces[link, piece] == 0.0:
+                    break
+                if piece > 0:
+                    barrier = threshold[_moved(place, shape, is_periodic, passed[link, piece])]
+                    square = _half_sinh_squared(b * (rate * at - barrier))
                 if barrier < 0.0:
                     continue  # lithium from the start: nothing to cross
-                lead = b * (rate * at - barrier)
-                half = math.sinh(0.5 * lead) if lead > 0.0 else 0.0
-                at = (barrier + 2.0 / b * math.asinh(math.sqrt(half * half + pieces[link]))) / rate
+                at = (barrier + 2.0 / b * math.asinh(math.sqrt(square + pieces[link, piece]))) / rate
                 if at >= times[end]:
                     break
             if at < times[end]:

@@ -131,13 +131,14 @@ def front_rates(
     greatest drive of either sign.
     """
     n_x, n_y, n_z = xi.shape[0] - 2, xi.shape[1] - 2, xi.shape[2] - 2
-    n, strongest = 0, 0.0
+    n, strongest, least = 0, 0.0, numbers[4]
     for i in range(1, n_x + 1):
         for k in range(1, n_y + 1):
             for j in range(1, n_z + 1):
-                if not _in_band(xi, i, k, j):
-                    continue
                 at = (i - 1, k - 1, j - 1)
+                is_held = least >= 0.0 and potential[at] <= threshold[at]
+                if (is_held and not (can_leave[at] and potential[at] < 0.0)) or not _in_band(xi, i, k, j):
+                    continue
                 found, bend = _driven(xi, potential, threshold, capillarity, can_leave, numbers, at)
                 if found == 0.0:
                     continue
@@ -218,7 +219,7 @@ def _move(
             if x > _FOOT:
                 gain += advance * drive[m] * well
             flat[cells[m]] = min(x + max(gain, 0.0), 1.0)
-        else:
+        elif drive[m] < 0.0:
             if x < 1.0 - _FOOT:
                 gain += advance * drive[m] * well
             flat[cells[m]] = max(x + min(gain, 0.0), 0.0)
