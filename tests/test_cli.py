@@ -31,6 +31,25 @@ def test_simulate_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert content["wall_seconds"] > 0
 
 
+def test_long_formulas_leave_the_numbers_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    from rich.console import Console
+
+    from dynaphase.composition import Composition
+    from dynaphase.display import print_forecasts
+    from dynaphase.recommend import Forecast
+
+    formula = "Li1.3058Sc0.3802Zr1.0909Ti0.5289P3O11.9628"
+    sigma = {"mean": 7.3e-5, "interval_90": [5e-5, 9e-5], "log10_mean": -4.1}
+    found = {"stability_score": {"mean": 84.7, "interval_90": [84.1, 85.3]}, "ionic_conductivity_S_per_cm": sigma}
+    found |= {"ceramic_conductivity_S_per_cm": sigma, "critical_current_density_mA_per_cm2": sigma}
+    forecast = Forecast(Composition.from_amounts({"Li": 1, "Sc": 1}), formula, found)
+    print_forecasts([forecast], Console(width=80), "Predictions", 5000.0)
+    shown = capsys.readouterr().out
+    assert "…" not in shown
+    assert "84.7" in shown
+    assert "σ ceramic: of 5 µm grains" in " ".join(shown.split())
+
+
 def test_simulate_saves_what_it_found(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     import xarray as xr
 

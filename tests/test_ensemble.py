@@ -191,6 +191,70 @@ def test_simulate_with_draws(capsys: pytest.CaptureFixture[str], monkeypatch: An
     assert "the paper model has no draws" in capsys.readouterr().err
 
 
+def test_no_name_is_cut_off(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from rich.console import Console
+
+    from dynaphase.display_ensemble import print_ensemble
+
+    name = "quasi_static_critical_current_density_mA_per_cm2"
+
+    def long(candidate: Candidate, system: MaterialSystem) -> Record:
+        values = {name: 1.234e-5 * (1 + candidate.seed), "ionic_conductivity_S_per_cm": 1.234e-5}
+        return Record(candidate, RecordStatus.DONE, "formula", values)
+
+    monkeypatch.setattr(module, "evaluate_candidate", long)
+    for options in ({}, {"n_draws": 0}):
+        print_ensemble(ensemble([LINE[0]], **options), Console(width=80))
+        printed = capsys.readouterr().out
+        assert "…" not in printed
+        assert name in "".join(line[1:21].strip() if options == {} else line.split("  ")[0].strip()
+                               for line in printed.splitlines())  # fmt: skip
+
+
+def test_one_draw_is_not_said_to_be_the_medians(capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    in_this_process(monkeypatch)
+    command = ["simulate", LINE[1], "--seeds", "2", "--set", "draw=4"]
+    assert main([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["settings"]["draw"] == 4
+    assert main(command) == 0
+    assert "draw 4, 2 seeds" in capsys.readouterr().out
+
+
+FIRST_THREE = {(1, 0), (1, 1), (2, 0)}
+
+
+def test_an_interruption_keeps_what_is_finished(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    in_this_process(monkeypatch)
+    seen: list[int] = []
+
+    def interrupted(candidate: Candidate, system: MaterialSystem) -> Record:
+        seen.append(candidate.seed)
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+        return cheap(candidate, system)
+
+    monkeypatch.setattr(module, "evaluate_candidate", interrupted)
+    assert main(["simulate", LINE[1], "--draws", "4", "--seeds", "2", "--save", str(tmp_path / "run")]) == 130
+    (file,) = (tmp_path / "run").iterdir()
+    kept = [Record.from_json(json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
+    assert f"{len(kept)} finished evaluations are kept in {file}" in " ".join(capsys.readouterr().err.split())
+    # in the order in which they came; the one that was handed over last may be lost
+    assert {(r.candidate.settings["draw"], r.candidate.seed) for r in kept} in (FIRST_THREE, FIRST_THREE - {(2, 0)})
+
+
+def test_the_paper_model_is_compared_without_draws(capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    in_this_process(monkeypatch)
+
+    def printed(candidate: Candidate, system: MaterialSystem) -> Record:
+        return Record(candidate, RecordStatus.DONE, "formula", {"stability_score": float(candidate.seed)})
+
+    monkeypatch.setattr(module, "evaluate_candidate", printed)
+    assert main(["compare", *LINE, "--model", "paper", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["n_draws"] == 0
+
+
 def test_compare(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     in_this_process(monkeypatch)
     command = ["compare", *LINE, "--draws", "8", "--seeds", "2"]

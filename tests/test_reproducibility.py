@@ -17,7 +17,7 @@ def test_the_same_candidate_gives_the_record_of_this_model_version() -> None:
     kept = json.loads(GOLDEN.read_text(encoding="utf-8"))
     assert kept["model_version"] == MODEL_VERSION, "new MODEL_VERSION: write golden_record.json anew"
     for case in kept["cases"]:
-        record = dp.evaluate(case["formula"], "paper", seed=case["seed"], settings=case["settings"])
+        record = dp.evaluate(case["formula"], case["model"], seed=case["seed"], settings=case["settings"])
         message = "the result changed: if that is meant, give dynaphase.records a new MODEL_VERSION"
         # Other processors round differently; what changes a model changes more than this.
         assert record.values == pytest.approx(case["values"], rel=1e-5), message
@@ -25,9 +25,14 @@ def test_the_same_candidate_gives_the_record_of_this_model_version() -> None:
 
 
 if __name__ == "__main__":  # python tests/test_reproducibility.py writes the file anew
+    asked = [("paper", {"n": 48}, f) for f in ("Li1.5Al0.5Ge1.5(PO4)3", "Li1.1Al0.4Ge1.6P3O11.85", "LiAlGeP3")]
+    asked += [
+        ("physical", {"fidelity": "eikonal"}, "Li1.5Al0.5Ge1.5(PO4)3"),
+        ("physical", {"fidelity": "96"}, "LiAlGeP3"),
+    ]
     cases = []
-    for formula in ("Li1.5Al0.5Ge1.5(PO4)3", "Li1.1Al0.4Ge1.6P3O11.85", "LiAlGeP3"):
-        case = {"formula": formula, "seed": 1, "settings": {"n": 48}}
-        record = dp.evaluate(formula, "paper", seed=1, settings=case["settings"])
+    for model, settings, formula in asked:
+        case = {"formula": formula, "model": model, "seed": 1, "settings": settings}
+        record = dp.evaluate(formula, model, seed=1, settings=settings)
         cases.append(case | {"values": dict(record.values), "descriptors": dict(record.descriptors)})
     GOLDEN.write_text(json.dumps({"model_version": MODEL_VERSION, "cases": cases}, indent=1) + "\n", encoding="utf-8")

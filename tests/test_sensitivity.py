@@ -137,6 +137,15 @@ def test_first_order_indices_of_a_known_function(monkeypatch: pytest.MonkeyPatch
         sensitivity.first_order_sensitivity(FORMULA, n_draws=8, workers=SerialWorkers())
 
 
+def test_draws_that_all_fail_are_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def useless(candidate: Candidate, system: MaterialSystem) -> Record:
+        return Record(candidate, RecordStatus.FAILED, FORMULA, reason="of no use")
+
+    monkeypatch.setattr(ensemble, "evaluate_candidate", useless)
+    with pytest.raises(ComputationError, match="no draw came through: of no use"):
+        sensitivity.first_order_sensitivity(FORMULA, n_draws=32, workers=SerialWorkers())
+
+
 def test_a_drawn_system_is_the_system_with_its_draw() -> None:
     draw = {"flaw_size_m": 1.5, "porosity": -0.3}
     drawn = Drawn(LAGP, draw)

@@ -113,16 +113,17 @@ def print_levels(results: Results, formulas: Sequence[str], levels: Sequence[str
     for formula in (f for f, done in zip(formulas, is_done, strict=True) if not done):
         print(f"left out, not done at every level: {formula}")
     print(f"\n{sum(is_done)} compositions, seed 0; changes against {FINEST} in %: median (largest)\n")
-    print("| level | CPU s | MB | η_50 | CCD | rank correlation of CCD | of S |\n|---|---|---|---|---|---|---|")
+    print("| level | CPU s | MB | η_50 | CCD | rank correlation of CCD | of η_50 | of S |")
+    print("|---|---|---|---|---|---|---|---|")
     finest = [row for row, done in zip(found[FINEST], is_done, strict=True) if done]
     for level in levels:
         rows = [row for row, done in zip(found[level], is_done, strict=True) if done]
         cost = f"{np.median(column(rows, 'cpu_seconds')):.1f} | {np.max(column(rows, 'resident_MB')):.0f}"
         if level == FINEST:
-            print(f"| {level} | {cost} | | | | |")
+            print(f"| {level} | {cost} | | | | | |")
             continue
         pairs = [(column(rows, name), column(finest, name)) for name in (ETA, CCD, "stability_score")]
-        ranks = [spearman(*pair) for pair in pairs[1:]]
+        ranks = [spearman(*pairs[k]) for k in (1, 0, 2)]
         text = " | ".join(f"{r:.3f} [{low:.3f}, {high:.3f}]" for r, low, high in ranks)
         print(f"| {level} | {cost} | {change(*pairs[0])} | {change(*pairs[1])} | {text} |")
 

@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -175,11 +175,12 @@ def predict(
     """Predict S and σ of any compositions, with uncertainty, without simulating them."""
     from dynaphase.campaign import Campaign
 
-    forecasts = Campaign.open(directory).predict(formulas)
+    campaign = Campaign.open(directory)
+    forecasts = campaign.predict(formulas)
     if as_json:
         _print_json([forecast.to_json() for forecast in forecasts])
         return
-    print_forecasts(forecasts, make_console(), "Predictions")
+    print_forecasts(forecasts, make_console(), "Predictions", campaign.config.ceramic_grain_size_nm)
 
 
 @app.command()
@@ -191,11 +192,13 @@ def suggest(
     """Recommend compositions: nearest to the best S and the best σ at once."""
     from dynaphase.campaign import Campaign
 
-    recommendations = Campaign.open(directory).suggest(n)
+    campaign = Campaign.open(directory)
+    recommendations = campaign.suggest(n)
     if as_json:
         _print_json([recommendation.to_json() for recommendation in recommendations])
         return
-    print_forecasts(recommendations, make_console(), "Recommended compositions")
+    grain_size = campaign.config.ceramic_grain_size_nm
+    print_forecasts(recommendations, make_console(), "Recommended compositions", grain_size)
 
 
 @app.command()
@@ -269,13 +272,15 @@ def _simulate_many(
     from dynaphase.display_ensemble import print_ensemble
     from dynaphase.ensemble import evaluate_ensemble
     from dynaphase.executors import make_workers
-    from dynaphase.saving.ensemble import save_records
+    from dynaphase.saving.ensemble import kept_records, save_records
 
     pool = make_workers(n_workers=workers)
-    with progress_bar("simulating", is_shown=not as_json) as advance:
+    keeping = nullcontext() if save is None else kept_records(save)
+    with progress_bar("simulating", is_shown=not as_json) as advance, keeping as keep:
         found = evaluate_ensemble(
-            [formula], model, **counts, system=system, settings=settings, workers=pool, on_progress=advance
-        )
+            [formula], model, **counts, system=system, settings=settings, workers=pool, on_progress=advance,
+            on_record=keep,
+        )  # fmt: skip
     if as_json:
         _print_json(found.to_json(0))
     else:
@@ -291,7 +296,9 @@ def compare(
     formulas: Annotated[list[str], typer.Argument(metavar="FORMULA FORMULA...", help="Compositions to compare.")],
     model: Annotated[str, typer.Option(help="physical or paper; the latter without draws.")] = "physical",
     fidelity: Annotated[str | None, typer.Option(help="Of physical: eikonal, 96, 128, 256 or 3d.")] = None,
-    draws: Annotated[int, typer.Option(min=0, help="Draws of the uncertain parameters; 0: their medians.")] = 32,
+    draws: Annotated[
+        int | None, typer.Option(min=0, help="Draws of the uncertain parameters; 0: their medians [default: 32].")
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Seeds of the microstructure, from --seed on.")] = 3,
     seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
     workers: NWorkers = None,
@@ -307,7 +314,9 @@ def compare(
     if len(formulas) < 2:
         raise ConfigError("a comparison needs at least two compositions")
     settings = _settings(model, option, fidelity=fidelity)
-    counts, pool = {"n_draws": draws, "n_seeds": seeds, "seed": seed}, make_workers(n_workers=workers)
+    n_draws = (0 if model == "paper" or "draw" in settings else 32) if draws is None else draws
+    counts: dict[str, Any] = {"n_draws": n_draws, "n_seeds": seeds, "seed": seed}
+    pool = make_workers(n_workers=workers)
     with progress_bar("simulating", is_shown=not as_json) as advance:
         found = evaluate_ensemble(
             formulas, model, **counts, system=system, settings=settings, workers=pool, on_progress=advance

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from dynaphase.errors import ConfigError, unknown_choice
+from dynaphase.material_inputs import CERAMIC_GRAIN_SIZE_NM
 from dynaphase.settings import MODELS, ModelSettings, PaperSettings, PhysicalSettings, Section, explain
 
 __all__ = [
@@ -36,7 +37,7 @@ class DesignSection(Section):
     """Simulations made before learning starts."""
 
     n_initial: int = Field(100, ge=4, le=10000, description="compositions to learn from first")
-    method: Literal["random", "sobol"] = "random"
+    method: Literal["random", "sobol"] = Field("random", description="how those are drawn: random or sobol")
     n_held_out: int = Field(30, ge=5, le=2000, description="further random compositions, only for judging")
     n_replicates: int = Field(1, ge=1, le=64, description="microstructure seeds per composition")
 
@@ -45,7 +46,9 @@ class RoundsSection(Section):
     """Active learning."""
 
     batch: int = Field(8, ge=1, le=500, description="compositions chosen per round")
-    acquisition: Literal["max-variance", "integrated-variance", "random", "sobol"] = "max-variance"
+    acquisition: Literal["max-variance", "integrated-variance", "random", "sobol"] = Field(
+        "max-variance", description="how they are chosen: max-variance, integrated-variance, random or sobol"
+    )
     n_confirm: int = Field(5, ge=0, le=100, description="recommendations simulated in the end, to check them")
     n_pool: int = Field(2000, ge=50, le=20000, description="compositions to choose from")
 
@@ -94,6 +97,11 @@ class CampaignConfig(Section):
     def identity(self) -> dict[str, Any]:
         """Everything that decides which records there are; only `stop` may change in a campaign's life."""
         return self.model_dump(exclude={"stop"})
+
+    @property
+    def ceramic_grain_size_nm(self) -> float:
+        """Grain size of the ceramic whose conductivity is learned."""
+        return getattr(self.settings, "ceramic_grain_size_nm", CERAMIC_GRAIN_SIZE_NM)
 
     def to_toml(self, preset: str | None = None) -> str:
         """The file that reads back as this configuration, each option with its meaning."""

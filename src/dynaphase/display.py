@@ -21,7 +21,7 @@ _STATUS_STYLES = {"measured": "green", "derived": "blue", "quoted": "yellow", "c
 _COLUMNS: dict[str, tuple[str, str, str]] = {
     "stability_score": ("S", ".1f", "S from 0 to 100"),
     "ionic_conductivity_S_per_cm": ("σ box", ".1e", "σ box: the simulated box, S/cm"),
-    "ceramic_conductivity_S_per_cm": ("σ ceramic", ".1e", "σ ceramic: of 1 µm grains, S/cm"),
+    "ceramic_conductivity_S_per_cm": ("σ ceramic", ".1e", "σ ceramic: of {:g} µm grains, S/cm"),
     "critical_current_density_mA_per_cm2": ("CCD", ".2f", "CCD: critical current density, mA/cm²"),
 }
 """Predicted quantities: column, format, meaning."""
@@ -58,7 +58,9 @@ def print_record(record: Record, console: Console) -> None:
     if not record.is_done:
         console.print(f"[bold]{plain(record.formula)}[/]: failed. {plain(record.reason or '')}")
         return
-    table = Table(title=f"{record.formula}  ({record.candidate.model} model, seed {record.candidate.seed})")
+    draw = record.candidate.settings.get("draw", 0)
+    which = f"seed {record.candidate.seed}" + (f", draw {draw}" if draw else "")
+    table = Table(title=f"{record.formula}  ({record.candidate.model} model, {which})")
     table.add_column("result")
     table.add_column("value", justify="right")
     for name, value in {**record.values, **record.descriptors}.items():
@@ -113,7 +115,7 @@ def _level(state: Mapping[str, Any]) -> str:
     return f"fidelity {state['fidelity']}" if "fidelity" in state else f"{state['stepping']} stepping"
 
 
-def print_forecasts(forecasts: Sequence[Forecast], console: Console, title: str) -> None:
+def print_forecasts(forecasts: Sequence[Forecast], console: Console, title: str, grain_size_nm: float = 1000.0) -> None:
     """A table of predictions that fits 80 columns, and below it why each composition is there."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -127,7 +129,8 @@ def print_forecasts(forecasts: Sequence[Forecast], console: Console, title: str)
     for number, item in enumerate(forecasts, start=1):
         table.add_row(str(number), item.formula, *(_with_interval(item.predictions[name], name) for name in shown))
     console.print(table)
-    console.print(f"{'; '.join(_COLUMNS[name][2] for name in shown)}. Intervals: 90 %.")
+    meanings = "; ".join(_COLUMNS[name][2].format(grain_size_nm / 1000) for name in shown)
+    console.print(f"{meanings}. Intervals: 90 %.")
     for number, item in enumerate(forecasts, start=1):
         parts = [plain(item.reason)] if item.reason else []
         if item.simulated:
@@ -150,7 +153,8 @@ def print_conclusion(campaign: Campaign, console: Console) -> None:
     for line in describe_status(campaign.status()):
         console.print(line)
     console.print()
-    print_forecasts(campaign.suggest(5), console, "Recommended compositions")
+    grain_size = campaign.config.ceramic_grain_size_nm
+    print_forecasts(campaign.suggest(5), console, "Recommended compositions", grain_size)
 
 
 @contextmanager

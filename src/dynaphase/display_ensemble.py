@@ -25,6 +25,9 @@ SHORT: Final = {
 }
 """Quantity → heading."""
 
+NAME_WIDTH: Final = 19
+"""Letters of a name in one line beside five numbers."""
+
 N_SHOWN: Final = 10
 """Parameters that are shown of each output."""
 
@@ -34,13 +37,13 @@ def print_ensemble(ensemble: Ensemble, console: Console) -> None:
     if _say_if_all_failed(ensemble, 0, console):
         return
     first = ensemble.records[0].candidate
-    counts = f"{ensemble.n_draws} draws × " if ensemble.n_draws else ""
-    title = f"{ensemble.formulas[0]}  ({first.model} model, {counts}{len(ensemble.seeds)} seeds)"
+    title = f"{ensemble.formulas[0]}  ({first.model} model, {_counts(ensemble)})"
     heads = ["median", "5 %", "95 %", "sd draws", "sd seeds"] if ensemble.n_draws else ["mean", "± s.e.", "sd seeds"]
     table = _table(title, ["result"], heads)
     for name in ensemble.quantities:
         found = ensemble.summary(0, name)
-        table.add_row(name, *(_draw_cells(found) if ensemble.n_draws else _seed_cells(found)))
+        cells = _draw_cells(found) if ensemble.n_draws else _seed_cells(found)
+        table.add_row(_in_lines(name, NAME_WIDTH if ensemble.n_draws else 2 * NAME_WIDTH), *cells)
     console.print(table)
     console.print("sd draws: other parameters, same seed; sd seeds: other microstructure, same parameters.")
     _print_end(ensemble, 0, console)
@@ -48,8 +51,8 @@ def print_ensemble(ensemble: Ensemble, console: Console) -> None:
 
 def print_comparison(ensemble: Ensemble, comparisons: Sequence[Comparison], console: Console) -> None:
     """Medians with bands of all compositions, and who beats whom."""
-    counts = f"{ensemble.n_draws} draws × {len(ensemble.seeds)} seeds" if ensemble.n_draws else "seeds alone"
-    table = _table(f"Medians and 90 % bands over {counts}", ["", "composition", "result"], ["median", "5 %", "95 %"])
+    title = f"Medians and 90 % bands over {_counts(ensemble)}"
+    table = _table(title, ["", "composition", "result"], ["median", "5 %", "95 %"])
     for i, formula in enumerate(ensemble.formulas):
         for k, comparison in enumerate(comparisons):
             found = ensemble.summary(i, comparison.quantity)
@@ -104,15 +107,35 @@ def _table(title: str, names: Sequence[str], numbers: Sequence[str]) -> Table:
 
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for name in names:
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for name in numbers:
         table.add_column(name, justify="right")
     return table
 
 
+def _counts(ensemble: Ensemble) -> str:
+    """How many draws and seeds, and which draw if it is a single one that was asked for."""
+    n_draws, n_seeds = ensemble.n_draws, len(ensemble.seeds)
+    seeds = f"{n_seeds} seed{'s' * (n_seeds > 1)}"
+    if n_draws:
+        return f"{n_draws} draw{'s' * (n_draws > 1)} × {seeds}"
+    draw = ensemble.records[0].candidate.settings.get("draw", 0)
+    return f"draw {draw}, {seeds}" if draw else seeds
+
+
+def _in_lines(name: str, width: int) -> str:
+    """A long name broken after underscores: rich would cut it off."""
+    lines = [""]
+    for part in name.split("_"):
+        if lines[-1] and len(lines[-1]) + len(part) >= width:
+            lines.append("")
+        lines[-1] += f"{part}_"
+    return "\n".join(lines)[:-1]
+
+
 def _draw_cells(found: Summary) -> list[str]:
     low, high = found.interval_90
-    return [f"{found.median:.4g}", f"{low:.4g}", f"{high:.4g}", _sd(found.sd_draw, found), _sd(found.sd_seed, found)]
+    return [f"{found.median:.4g}", f"{low:.3g}", f"{high:.3g}", _sd(found.sd_draw, found), _sd(found.sd_seed, found)]
 
 
 def _seed_cells(found: Summary) -> list[str]:

@@ -198,7 +198,7 @@ class Ensemble:
             "seed": self.seeds[0],
             "system": first.system,
             "model": first.model,
-            "settings": dict(first.settings) | ({"draw": 0} if "draw" in first.settings else {}),
+            "settings": dict(first.settings) | ({"draw": 0} if self.n_draws else {}),
             **{name: value for name, value in central.items() if name not in descriptors},
             "descriptors": {name: value for name, value in central.items() if name in descriptors},
             "ensemble": {name: s.to_json() for name, s in found.items()},
@@ -232,6 +232,7 @@ def evaluate_ensemble(
     settings: Mapping[str, Any] | None = None,
     workers: Workers | None = None,
     on_progress: Callable[[float], None] | None = None,
+    on_record: Callable[[Record], None] | None = None,
 ) -> Ensemble:
     """Evaluate compositions at the same seeds and the same draws of the uncertain parameters.
 
@@ -249,6 +250,8 @@ def evaluate_ensemble(
         Default: one process for each core.
     on_progress : callable, optional
         Called with the finished fraction.
+    on_record : callable, optional
+        Called with each record as it is finished, to keep it.
 
     Raises
     ------
@@ -274,7 +277,7 @@ def evaluate_ensemble(
         notes.append(made[0][1])
     if len({candidate.key for candidate in candidates}) < len(candidates):
         raise ConfigError("the same composition is given twice; give each once")
-    records = evaluate_all(candidates, lookup, workers, on_progress)
+    records = evaluate_all(candidates, lookup, workers, on_progress, on_record)
     per_composition = len(draws) * len(seeds)
     formulas = tuple(record.formula for record in records[::per_composition])
     return Ensemble(formulas, seeds, draws, tuple(records), tuple(notes), time.perf_counter() - start)

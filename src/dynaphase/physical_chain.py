@@ -91,10 +91,11 @@ class PhysicalChain:
         descriptors, score, notes = self.measure(material, structure, extent, sweep, percolation, grain_size)
         if is_censored:
             notes += ("no grain boundary was crossed: the grain size is that of the box, a lower bound",)
-        thickness_cm = 1e-7 * self.settings.length_nm
-        descriptors["interphase_resistance_ohm_cm2"] = thickness_cm * (
-            1.0 / conduction["aged_conductivity_S_per_cm"] - 1.0 / conduction["across_conductivity_S_per_cm"]
-        )
+        elif grain_size > 0.5 * self.settings.box_nm:
+            notes += ("the box holds few grains: its size, not the furnace, limits them; take a larger length_nm",)
+        thickness_cm = 1e-7 * self.settings.box_nm
+        added = 1.0 / conduction["aged_conductivity_S_per_cm"] - 1.0 / conduction["across_conductivity_S_per_cm"]
+        descriptors["interphase_resistance_ohm_cm2"] = thickness_cm * added if self.settings.chemistry else 0.0
         if self.settings.stripping:
             cycled, remarks = plate_and_strip(
                 ceramic,
@@ -105,6 +106,8 @@ class PhysicalChain:
                 _anode(material) if self.settings.chemistry else None,
             )
             descriptors, notes = descriptors | cycled, notes + remarks
+        if not self.system.name.startswith("lagp"):
+            notes += ("stability_score_calibrated and _direct are on the scale of LAGP, to which they were fitted",)
         values = {"stability_score": score, **self.calibrated_scores(descriptors), **conduction}
         require_finite({**values, **descriptors})
         return {
@@ -126,7 +129,7 @@ class PhysicalChain:
     @property
     def n_cells(self) -> int:
         """Cells along each side of the box."""
-        return {"eikonal": 96, "3d": 64}.get(self.settings.fidelity) or int(self.settings.fidelity)
+        return self.settings.n_cells
 
     @property
     def n_axes(self) -> int:
@@ -144,14 +147,13 @@ class PhysicalChain:
         """Grains, voids and particles; glass that does not fit on boundaries of that grain size is particles."""
         from dynaphase.electrolyte.furnace import FurnaceSchedule, sinter
 
-        spacing = self.settings.length_nm / self.n_cells
+        spacing = self.settings.box_nm / self.n_cells
         schedule = FurnaceSchedule(
             reduced_time=material["reduced_time"],
             densification_rate=material["densification_rate"],
             initial_porosity=material["initial_porosity"],
             initial_grain_size_nm=material["initial_grain_size_nm"],
             width_nm=max(FurnaceSchedule().width_nm, 1.25 * spacing),
-            surface_width_nm=FurnaceSchedule().width_nm if self.n_axes == 3 else None,
         )
         structure = sinter(
             (self.n_cells,) * self.n_axes,
@@ -357,11 +359,11 @@ class PhysicalChain:
         """Descriptors, S and what has to be said of them."""
         from dynaphase.descriptors import degraded_thickness, stability_score, void_fraction
         from dynaphase.electrolyte.aging import decomposed_thickness
-        from dynaphase.electrolyte.operation import critical_current_density
+        from dynaphase.electrolyte.operation import critical_current_density, n_metal_rows
 
         found = structure.microstructure
         voids = void_fraction(found.density, threshold=SOLID).fraction
-        n_metal = max(1, round(LITHIUM_NM / found.spacing_nm))
+        n_metal = n_metal_rows(len(found.density), found.spacing_nm, LITHIUM_NM)
         # the last row is the source of the cathode side, as the first rows are lithium
         width = degraded_thickness(extent[:-1], found.density[:-1], found.spacing_nm, n_metal_rows=n_metal)
         half = self.protocol.limit_V if sweep.half_V is None else sweep.half_V
@@ -381,6 +383,8 @@ class PhysicalChain:
         notes: tuple[str, ...] = ()
         if sweep.half_V is None:
             notes += ("lithium did not get half of the way: η_50 and the critical current density are lower bounds",)
+        if self.settings.until_short and sweep.short_V is None:
+            notes += ("lithium did not get to the cathode: η_short is a lower bound",)
         if width.is_censored:
             notes += ("decomposition reaches through the box: the interface width is a lower bound",)
         return descriptors, stability_score(grain_size_nm, voids, width.width_nm), notes

@@ -367,7 +367,12 @@ def first_order_indices(
     ------
     ConfigError
         If there are fewer than 32 draws to learn from.
+    ComputationError
+        If none came through.
     """
+    if not ensemble.quantities:
+        reasons = "; ".join(ensemble.failures(i)) or "there are no evaluations"
+        raise ComputationError(f"no draw came through: {reasons}")
     names = system.draw_names
     draw_seed = int(ensemble.of(i)[0].candidate.settings.get("draw_seed", 0))
     drawn = draws(names, max(ensemble.draws), draw_seed)

@@ -203,6 +203,17 @@ def test_a_seed_gives_the_same_grains_and_pores_whatever_the_phases() -> None:
     assert not np.array_equal(again.microstructure.grain_ids, other_seed.microstructure.grain_ids)
 
 
+def test_a_boundary_keeps_its_name_on_every_grid() -> None:
+    """Grains that vanish leave gaps in the powder's numbers; the numbers without gaps shift from grid to grid."""
+    schedule = FurnaceSchedule(reduced_time=250.0, width_nm=2.0)
+    coarse, fine = (sinter((n, n), 100.0 / n, schedule, secondary={}, seed=1) for n in (64, 128))
+    same = np.repeat(np.repeat(coarse.powder_pairs, 2, axis=1), 2, axis=2) == fine.powder_pairs
+    is_close = (fine.boundaries.distance_nm < 2.0) & (fine.microstructure.density > 0.5)
+    assert np.mean(np.all(same, axis=0)[is_close]) > 0.8
+    assert len(fine.powder_grains) == fine.microstructure.grain_ids.max() + 1 < 36
+    np.testing.assert_array_equal(fine.powder_pairs[0] < 0, fine.boundaries.pairs[0] < 0)
+
+
 def test_grains_grow_to_a_target() -> None:
     result = fire(replace(SHORT, reduced_time=500.0, grain_size_target_nm=16.0, densification_rate=4e-3))
     assert result.history.grain_size_nm[-1] >= 16.0 > result.history.grain_size_nm[-2]

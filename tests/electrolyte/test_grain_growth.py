@@ -55,7 +55,10 @@ def test_the_equation_is_that_of_the_full_model_at_frozen_density(shape: tuple[i
 
 @pytest.mark.parametrize(("shape", "n_grains"), [((60, 70), 16), ((52, 33), 3), ((36, 40, 30), 20)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_windows_do_what_whole_fields_do(shape: tuple[int, ...], n_grains: int, dtype: npt.DTypeLike) -> None:
+def test_windows_do_what_whole_fields_do(
+    shape: tuple[int, ...], n_grains: int, dtype: npt.DTypeLike, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grain_growth, "SPACE_THRESHOLD", grain_growth.THRESHOLD)
     grid = box(shape)
     distance = np.linalg.norm(places(grid), axis=0)
     density = 0.5 * (1 + np.tanh((distance - 5) / (2 * LAMBDA)))
@@ -87,6 +90,17 @@ def test_the_cut_of_the_windows_vanishes_with_the_threshold(monkeypatch: pytest.
         found[threshold] = run()
     coarse, fine = (float(np.max(np.abs(found[t] - found[1e-9]))) for t in (1e-3, 1e-5))
     assert fine < 1e-5 < coarse < 1e-3
+
+
+def test_the_wider_cut_in_space_is_small_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for threshold in (grain_growth.SPACE_THRESHOLD, 1e-4):
+        monkeypatch.setattr(grain_growth, "SPACE_THRESHOLD", threshold)
+        growth = GrainGrowth(box((36, 40, 30)), LAMBDA, voronoi((36, 40, 30), 20, 1))
+        growth.advance(8.0)
+        found.append((growth.order_parameters(), growth.load))
+    assert np.max(np.abs(found[0][0] - found[1][0])) < 3e-3
+    assert found[0][1] < 0.9 * found[1][1]
 
 
 @pytest.mark.parametrize("shift", [(0, 17), (29, 0), (31, 40)])

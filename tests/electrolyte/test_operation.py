@@ -54,6 +54,16 @@ def test_a_uniform_ceramic_follows_the_closed_form() -> None:
     assert percolation_overpotential(uniform, protocol) == pytest.approx(eta, rel=1e-12)
 
 
+def test_a_fast_sweep_is_resolved_as_well() -> None:
+    """50 mV in one second: the steps follow the potential, so that no event falls between two of them."""
+    uniform = ceramic(boundary_zone=np.zeros((N, N)), surface_energy_J_per_m2=0.0, boundary_energy_J_per_m2=0.0)
+    eta, quick, protocol = float(uniform.threshold_V()[0, 0]), FrontParameters(800.0), Sweep(duration_s=1.0)
+    drive = quick.b_per_V * protocol.rate_V_per_s / (2 * quick.velocity_nm_per_s)
+    found = sweep(uniform, quick, None, protocol)
+    for potential, depth in ((found.onset_V, 5.0), (found.half_V, 0.5 * (50.0 - 5.0))):
+        assert potential == pytest.approx(eta + math.acosh(1 + drive * depth) / quick.b_per_V, rel=0.02)
+
+
 def test_the_boundary_decides_and_the_order_of_events_is_right() -> None:
     weak = ceramic()
     found = sweep(weak, FRONT, CHEMISTRY, until_short=True)

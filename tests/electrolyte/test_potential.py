@@ -36,6 +36,17 @@ def test_what_goes_in_is_taken_up(current: float) -> None:
     assert 0 <= found.confined <= current
 
 
+def test_current_goes_round_a_void_at_the_cathode() -> None:
+    """Pressed through the void, 8 A/m² would need kilovolts; its neighbours take the current of the face."""
+    electrolyte = np.full(SHAPE, 0.03)
+    electrolyte[-6:, 10:16] = 1e-12
+    found = solver().solve(SLAB, 0.05, 0.0, conductivity(SLAB, electrolyte), current_A_per_m2=8.0)
+    dense = solver().solve(SLAB, 0.05, 0.0, conductivity(SLAB), current_A_per_m2=8.0)
+    assert found.taken_up == pytest.approx(8.0, rel=1e-6)
+    assert found.cathode_V == pytest.approx(dense.cathode_V, rel=1e-3)
+    assert np.ptp(found.potential[-1]) < 1e-4
+
+
 def test_the_potential_is_uniform_at_the_scale_of_the_box() -> None:
     """Wagner number 770: the equation and one number for φ agree to a per cent."""
     potential = solver()

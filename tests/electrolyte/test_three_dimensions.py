@@ -99,21 +99,6 @@ def test_boundary_per_volume() -> None:
         assert film_capacity(20.0, 1.0, n_axes) == pytest.approx(BOUNDARY_PER_INTERCEPT[n_axes] / 20.0)
 
 
-def test_pores_come_out_as_sharp_as_they_are_asked_for() -> None:
-    """Their surfaces are narrower than the furnace's interfaces, their volume is the same."""
-    options = {"reduced_time": 5.0, "initial_porosity": 0.06, "width_nm": 2.0}
-    wide, narrow = (
-        sinter((24,) * 3, 1.6, FurnaceSchedule(**options, surface_width_nm=width), secondary={}, seed=0)
-        for width in (None, 1.0)
-    )
-    half = [np.mean(s.microstructure.density < 0.5) for s in (wide, narrow)]
-    assert half[0] == pytest.approx(wide.history.porosity[-1], abs=3e-4)
-    assert half[0] == pytest.approx(half[1], abs=3e-4)
-    graded = [np.mean(np.abs(s.microstructure.density - 0.5) < 0.45) for s in (wide, narrow)]
-    assert graded[1] < 0.7 * graded[0]
-    np.testing.assert_array_equal(wide.microstructure.grain_ids, narrow.microstructure.grain_ids)
-
-
 @pytest.mark.long
 def test_particles_pin_in_space() -> None:
     schedule = FurnaceSchedule(reduced_time=150.0, width_nm=1.6)

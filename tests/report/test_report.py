@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.conftest import tiny
+from tests.conftest import tiny, tiny_physical
 
 from dynaphase import recommend
 from dynaphase.campaign import Campaign
@@ -23,6 +23,7 @@ from dynaphase.report import write_report
 from dynaphase.report.answer import find_answer, probability_of_gain
 from dynaphase.report.evidence import BOX, CERAMIC, SCORE, Evidence, gather
 from dynaphase.report.formats import conductivity, decimals, formula_html, score
+from dynaphase.report.foundation import find_foundation
 from dynaphase.report.page import render
 from dynaphase.store import Store
 from dynaphase.surrogate import JointPosterior
@@ -236,6 +237,21 @@ def test_a_campaign_on_the_line_without_active_learning(run_tiny: Callable[..., 
     assert "There was no round of active learning" in page.prose
     assert "the elements trade in fixed proportion" in page.prose
     assert "published conductivities" in page.prose
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_page_says_which_ceramic_and_what_its_conductivity_rests_on(
+    finished_physical: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"fidelity": "eikonal", "ceramic_grain_size_nm": 5000.0}
+    coarse = replace(gather(Campaign.open(finished_physical)), config=tiny_physical(settings=settings))
+    prose = Page(render(coarse, NOW)).prose
+    assert "ceramic of 5 µm grains" in prose
+    assert "1 µm" not in prose
+    assert "Its conductivities rest on measurements" in prose
+    found = replace(find_foundation(coarse), conductivity_status="closure")
+    monkeypatch.setattr("dynaphase.report.page.find_foundation", lambda _: found)
+    assert "Its conductivities do not rest on measurements (their status is closure)" in Page(render(coarse, NOW)).prose
 
 
 @pytest.mark.usefixtures("undrawn")

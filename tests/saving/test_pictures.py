@@ -51,6 +51,13 @@ def words(figure: Figure) -> str:
     return "\n".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))
 
 
+def test_the_title_says_which_draw(sharp: Record) -> None:
+    candidate = sharp.candidate
+    assert ", draw" not in words(figure_of(sharp))
+    drawn = replace(sharp, candidate=replace(candidate, settings={**candidate.settings, "draw": 7}))
+    assert "seed 0, draw 7" in words(figure_of(drawn))
+
+
 def test_every_axis_says_its_unit(run: Record) -> None:
     labels = axis_labels(figure_of(run))
     assert len(labels) >= 11

@@ -74,9 +74,6 @@ class FurnaceSchedule:
         is then given, not found.
     width_nm : float
         λ of all interfaces (nm), at least 1.25 cells for 2 % in energies and speeds.
-    surface_width_nm : float, optional
-        λ of the surfaces of pores in what comes out, where it is not to be that of the furnace: the same on every
-        grid, however wide the boundaries must be to move.
     pinning_strength : float
         q inside the particles: 2 drives every order parameter out.
     update_interval : float
@@ -95,7 +92,6 @@ class FurnaceSchedule:
     initial_grain_size_nm: float = 13.1
     grain_size_target_nm: float | None = None
     width_nm: float = 1.3
-    surface_width_nm: float | None = None
     pinning_strength: float = 2.0
     update_interval: float = 10.0
 
@@ -107,8 +103,6 @@ class FurnaceSchedule:
             _require(name, getattr(self, name), getattr(self, name) >= 0, "not negative")
         is_porosity = 0 <= self.initial_porosity <= 0.4
         _require("initial_porosity", self.initial_porosity, is_porosity, "between 0 and 0.4: closed pores in a solid")
-        if self.surface_width_nm is not None:
-            _require("surface_width_nm", self.surface_width_nm, self.surface_width_nm > 0, "positive, or None")
         if self.grain_size_target_nm is not None:
             is_size = self.grain_size_target_nm > 0
             _require("grain_size_target_nm", self.grain_size_target_nm, is_size, "positive, or None")
@@ -160,18 +154,17 @@ class PoreSpace:
         self.score, self.width_nm = score, width_nm
         self._sorted = np.sort(score, axis=None)
 
-    def density(self, porosity: float, width_nm: float | None = None) -> FloatArray:
+    def density(self, porosity: float) -> FloatArray:
         """ρ = ½[1 + tanh((s − c)/2λ)], c such that ρ < ½ on the fraction `porosity` of the cells.
 
-        Once less than a cell is left to be void, the last pore fades.  `width_nm` replaces λ of the object.
+        Once less than a cell is left to be void, the last pore fades.
         """
-        width = self.width_nm if width_nm is None else width_nm
         n_void = porosity * self._sorted.size
         if n_void <= 0 or not math.isfinite(self._sorted[0]):
             return np.ones_like(self.score)
         level = float(np.interp(n_void, np.arange(self._sorted.size) + 0.5, self._sorted))
-        level -= 6.0 * width * max(0.0, 1.0 - n_void)
-        return np.asarray(0.5 * (1.0 + np.tanh((self.score - level) / (2.0 * width))))
+        level -= 6.0 * self.width_nm * max(0.0, 1.0 - n_void)
+        return np.asarray(0.5 * (1.0 + np.tanh((self.score - level) / (2.0 * self.width_nm))))
 
 
 def sinter(
@@ -234,8 +227,6 @@ def sinter(
     density = pores.density(schedule.initial_porosity)
     growth = GrainGrowth(grid, schedule.width_nm, grain_ids, density, pinning)
     history = _fire(growth, pores, schedule, on_state)
-    if schedule.surface_width_nm is not None:
-        growth.surround(pores.density(float(history.porosity[-1]), schedule.surface_width_nm))
     return _read(growth, history, phase_ids, phase_names, boundary_width_nm)
 
 

@@ -38,8 +38,9 @@ SPACE_THRESHOLD: Final = 1e-2
 VANISHED: Final = 0.05
 """A grain whose order parameter nowhere exceeds this is gone: among others it can only decay."""
 MARGIN_CELLS: Final = 3
-STEPS_BETWEEN_FITS: Final = 10
-"""A boundary moves less than 1 nm in that time, unless its radius is below λ."""
+STEPS_BETWEEN_FITS: Final = {2: 10, 3: 20}
+"""By the number of axes; steps in space are shorter.  A boundary moves less than 1 nm in that time, unless its radius
+is below λ."""
 
 
 def growth_rate(
@@ -168,8 +169,9 @@ class GrainGrowth:
         ground = crowding * (1.0 - self.density + self.pinning).astype(self.dtype).ravel()
         gain = crowding * (2.0 - self.density).astype(self.dtype).ravel()
         decay, spare = ground + crowding * self.sum_of_squares().ravel(), np.empty_like(ground)
-        for done in range(0, n_steps, STEPS_BETWEEN_FITS):
-            n = min(STEPS_BETWEEN_FITS, n_steps - done)
+        at_once = STEPS_BETWEEN_FITS[len(self.grid.shape)]
+        for done in range(0, n_steps, at_once):
+            n = min(at_once, n_steps - done)
             room = np.zeros_like(self._pool)
             euler_steps(
                 self._pool, room, self._windows, self._shape, n, ground, gain, decay, spare, keep, face, crowding

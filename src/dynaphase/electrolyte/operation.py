@@ -7,9 +7,9 @@ which lithium has gone half of the way gives the critical current density,
 
 .. math:: \mathrm{CCD} = 2\,i_0 \sinh(b\,\eta_{50}),
 
-a value *of this protocol*: the front needs time, so η₅₀ falls with a slower sweep.  The rate-free lower bound is
-`percolation_overpotential`.  `sweep` follows the diffuse front of `LithiumFront`; `sharp_sweep` the same physics in
-the sharp limit by shortest paths, a hundred times cheaper.
+a value *of this protocol*: the front needs time, so η₅₀ falls with a slower sweep.  The rate-free lower bound, without
+chemistry, is `percolation_overpotential`.  `sweep` follows the diffuse front of `LithiumFront`; `sharp_sweep` the same
+physics in the sharp limit by shortest paths, a hundred times cheaper.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ __all__ = [
     "connected_depth",
     "critical_current_density",
     "full_depth_nm",
+    "n_metal_rows",
     "percolation_overpotential",
     "rest",
     "sharp_sweep",
@@ -57,7 +58,10 @@ _STEPS_PER_LEAK: Final = 4
 """Steps of the coupling between two solves of the potential of electrons."""
 
 _COUPLING_S: Final = 2.5
-"""Time between two updates of the potential, the metal and the weakening (s)."""
+"""Longest time between two updates of the potential, the metal and the weakening (s)."""
+
+_COUPLING_V: Final = 5e-4
+"""Largest rise of the potential between them (V): what counts in a sweep that is over in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,14 +189,15 @@ def sweep(
     leaked = [(0.0, 0.0)]
     fresh_V = threshold = ceramic.threshold_V()
     potentials, depths, lithium = [0.0], [0.0], start
+    span = min(_COUPLING_S, _COUPLING_V / protocol.rate_V_per_s)
     stop_V, time = protocol.limit_V, 0.0
     fresh = np.zeros(ceramic.shape)
     if on_state is not None:
         on_state(0.0, start, fresh)
     while potentials[-1] < stop_V and depths[-1] < full_depth_nm(ceramic, protocol.lithium_nm):
-        phi = protocol.rate_V_per_s * (time + 0.5 * _COUPLING_S)
-        metal.advance(_COUPLING_S, phi, threshold)
-        time += _COUPLING_S
+        phi = protocol.rate_V_per_s * (time + 0.5 * span)
+        metal.advance(span, phi, threshold)
+        time += span
         lithium = metal.lithium
         if chemistry is not None:
             chemistry.set_lithium(lithium >= 0.5)
@@ -201,7 +206,7 @@ def sweep(
         threshold = fresh_V
         if leak is not None:
             if len(potentials) % _STEPS_PER_LEAK == 0:
-                leak.advance(_STEPS_PER_LEAK * _COUPLING_S, phi, lithium, fresh_V)
+                leak.advance(_STEPS_PER_LEAK * span, phi, lithium, fresh_V)
             threshold = fresh_V * (1.0 - leak.deposit) ** 2
             leaked.append((leak.current_A_per_m2, leak.deposit_nm))
         potentials.append(protocol.rate_V_per_s * time)
@@ -296,10 +301,15 @@ def _interpolated(snapshots: FloatArray, at: FloatArray) -> FloatArray:
     return np.asarray((1.0 - share) * before + share * after)
 
 
+def n_metal_rows(n_rows: int, spacing_nm: float, lithium_nm: float) -> int:
+    """Rows that are lithium at the start: those whose centre lies within it, one at least."""
+    x = (np.arange(n_rows) + 0.5) * spacing_nm
+    return int(np.count_nonzero(x < max(lithium_nm, spacing_nm)))
+
+
 def start_metal(ceramic: Ceramic, lithium_nm: float) -> BoolArray:
-    """Cells that are lithium at the start: those whose centre lies within it, one row at least."""
-    x = (np.arange(ceramic.shape[0]) + 0.5) * ceramic.spacing_nm
-    is_metal = x < max(lithium_nm, ceramic.spacing_nm)
+    """Cells that are lithium at the start, `n_metal_rows` of them in every column."""
+    is_metal = np.arange(ceramic.shape[0]) < n_metal_rows(ceramic.shape[0], ceramic.spacing_nm, lithium_nm)
     return np.broadcast_to(is_metal.reshape(-1, *(1,) * (len(ceramic.shape) - 1)), ceramic.shape).copy()
 
 

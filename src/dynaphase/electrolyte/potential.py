@@ -6,7 +6,8 @@ r"""The potential of lithium ions in a single-ion conductor that takes up curren
    + (1-e_x\theta)\,\big[a_s\,i_0\,2\sinh(b\,\Delta\eta) + \tfrac{F}{V_\mathrm{Li}}R\big]_+ , \qquad
    a_s = \frac{\xi(1-\xi)}{\lambda}, \qquad \Delta\eta = [\varphi - \eta_c - \eta_{cap}]_+
 
-with σ∂φ/∂x = i (or φ = V) at the cathode, nothing through x = 0, periodic otherwise.  e_x marks the contact with the
+with σ∂φ/∂x = i σ/⟨σ⟩ (or φ = V) at the cathode, ⟨ ⟩ the mean of its face: a current enters where the electrolyte
+conducts.  Nothing passes x = 0; periodic otherwise.  e_x marks the contact with the
 reservoir, where deposited lithium is pushed back and needs no path, θ the share of it that touches; elsewhere lithium
 is confined and plates only where it can open a path.  Where it may leave and φ < 0 the source is the bracket
 [a_s i₀ 2 sinh(bφ) + F R/V_Li]₋ alone.  The bracket is F/V_Li times the lithium gained in the cell, term by term:
@@ -175,7 +176,9 @@ class IonicPotential:
         feed = np.zeros(lithium.shape)
         start = self._last
         if current_A_per_m2 is not None:
-            feed[-1] = -current_A_per_m2 / spacing
+            # from an electrode at one potential: none through voids and particles that do not conduct
+            last = np.broadcast_to(np.asarray(sigma_S_per_m, dtype=np.float64), lithium.shape)[-1]
+            feed[-1] = -current_A_per_m2 / spacing * (last / last.mean())
             if current_A_per_m2 == 0.0:
                 start = np.zeros(lithium.shape)  # the solution: nothing to measure a residual against
             elif start is None:

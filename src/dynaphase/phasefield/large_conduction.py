@@ -31,15 +31,9 @@ TOLERANCE: Final = 1e-8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Guess:
-    """The potential of a similar problem, to start from."""
+    """The potential of a similar problem, to start from; one under another drop helps less, but does no harm."""
 
     potential: FloatArray
-    axis: int
-    ends: Ends
-
-    def fits(self, shape: tuple[int, ...], axis: int, ends: Ends) -> bool:
-        """Whether it belongs to the same box under the same drop."""
-        return self.potential.shape == shape and self.axis == axis and self.ends is ends
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +85,7 @@ def solve_large_conduction(
     else:
         per_face = conductances[axis] / sigma.shape[axis]
         source = np.roll(per_face, 1, axis) - per_face
-    start = near.potential if near is not None and near.fits(sigma.shape, axis, drive) else None
+    start = near.potential if near is not None and near.potential.shape == sigma.shape else None
     found = Multigrid(problem).solve(-source, start=start, tolerance=TOLERANCE)
     psi = found.potential
     drops = _drops(psi, conductances, axis, drive)
@@ -101,7 +95,7 @@ def solve_large_conduction(
             f"the conduction solve does not conserve charge: currents and dissipation differ by {imbalance:.1e} of the "
             f"current (allowed {IMBALANCE:.0e}); raise the smallest conductivities (voids, insulating phases)"
         )
-    guess = Guess(psi, axis, drive)
+    guess = Guess(psi)
     return LargeSolution(
         psi, conductivity, imbalance, found.n_iterations, tuple(conductances), drops, electrodes, guess
     )

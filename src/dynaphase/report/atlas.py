@@ -20,7 +20,7 @@ __all__ = ["line_cuts", "maps_in_coordinates", "ternary_maps", "trade_offs"]
 
 _TITLES: Final = {
     SCORE: ("Stability score", "S"),
-    CERAMIC: ("Conductivity of the ceramic", "σ of a 1 µm ceramic (S/cm)"),
+    CERAMIC: ("Conductivity of the ceramic", "σ of the ceramic (S/cm)"),
     CURRENT: ("Critical current density", "critical current density (mA/cm²)"),
 }
 """Title and axis of a cut."""

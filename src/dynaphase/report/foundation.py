@@ -27,6 +27,8 @@ class Foundation:
     model: str
     """Options of the model in words."""
     parameters: Sequence[Parameter]
+    conductivity_status: str
+    """What the conductivity of the host rests on."""
     n_by_status: Sequence[tuple[str, int]]
     """Number of parameters by status, best status first."""
     citations: Sequence[Citation]
@@ -44,6 +46,7 @@ def find_foundation(evidence: Evidence) -> Foundation:
         formula=material.formula,
         model=_describe(settings),
         parameters=parameters,
+        conductivity_status=material.parameters["measured_conductivity_S_per_m"].status.value,
         n_by_status=_count_statuses(parameters),
         citations=citations(
             (parameter.source for parameter in parameters),
@@ -74,7 +77,7 @@ def _methods(settings: ModelSettings) -> list[str]:
 
 
 def _describe(settings: ModelSettings) -> str:
-    box = f"a box of {plain(settings.length_nm)} nm"
+    box = f"a box of {plain(settings.box_nm)} nm"
     warmth = f"at {plain(settings.temperature_K, 5)} K"
     if not isinstance(settings, PhysicalSettings):
         cells, duration = f"{settings.n}² cells of {box}", plain(settings.duration_s)

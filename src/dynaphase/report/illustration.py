@@ -16,7 +16,7 @@ __all__ = ["COLOUR_OF", "NAME_OF", "FloatArray", "Illustration", "by_role"]
 
 FloatArray = npt.NDArray[np.float64]
 
-NAME_OF: Final = {SCORE: "S", BOX: "σ, simulated box", CERAMIC: "σ, 1 µm ceramic", CURRENT: "critical current density"}
+NAME_OF: Final = {SCORE: "S", BOX: "σ, simulated box", CERAMIC: "σ, ceramic", CURRENT: "critical current density"}
 COLOUR_OF: Final = {
     SCORE: COLOURS["S"],
     BOX: COLOURS["sigma"],

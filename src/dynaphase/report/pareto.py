@@ -57,7 +57,7 @@ def pareto_figure(trade_off: TradeOff, *, title: str, is_zoomed: bool = False) -
     if is_zoomed:
         _zoom(axes, trade_off)
     _recommend(axes, trade_off)
-    axes.set(xlabel="stability score S", ylabel="σ of the 1 µm ceramic (S/cm)", title=title)
+    axes.set(xlabel="stability score S", ylabel="σ of the ceramic (S/cm)", title=title)
     _plain_ticks(axes)
     if not is_zoomed:
         axes.legend(loc="best")

@@ -71,7 +71,7 @@ def _plate(evidence: Evidence, rank: str, point: Point) -> Plate | None:
         return None
     arrays, names = fields
     image = microstructure_image(*(arrays[name] for name in ("grain_id", "boundary", "density", "phase_id")))
-    length = float(evidence.config.settings.length_nm)
+    length = float(evidence.config.settings.box_nm)
     panels = [Panel(arrays[name], *look) for name, look in _PANELS[evidence.config.model].items()]
     return Plate(
         rank.strip(),

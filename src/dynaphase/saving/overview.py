@@ -54,9 +54,9 @@ def overview(record: Record, history: History) -> Figure:
     figure = draw(record, history, Plane.deepest(record.fields))
     candidate = record.candidate
     level = candidate.settings.get("fidelity") or candidate.settings.get("stepping")
-    figure.suptitle(
-        f"{formula_mathtext(record.formula)}\n{candidate.model} model ({level}), seed {candidate.seed}", fontsize=9.5
-    )
+    number = candidate.settings.get("draw")
+    which = f"seed {candidate.seed}" + (f", draw {number}" if number else "")
+    figure.suptitle(f"{formula_mathtext(record.formula)}\n{candidate.model} model ({level}), {which}", fontsize=9.5)
     return figure
 
 
