@@ -77,7 +77,9 @@ class PhysicalSettings(Section):
     cycle_mA_per_cm2: float = Field(0.8, gt=0, le=10, description="current density of that cycle")
     cycle_half_s: float = Field(60.0, gt=0, le=1e4, description="time of plating, and of stripping")
     temperature_K: float = Field(298.15, gt=150, lt=453, description="below 453 K: lithium melts at 454")
-    ceramic_grain_size_nm: float = Field(1000.0, ge=100, le=1e6, description="grains of the ceramic that σ is bridged to")
+    ceramic_grain_size_nm: float = Field(
+        1000.0, ge=100, le=1e6, description="grains of the ceramic that σ is bridged to"
+    )
     draw: int = Field(0, ge=0, lt=2**32, description="0: medians of the uncertain parameters; k: their k-th draw")
     draw_seed: int = Field(0, ge=0, lt=2**32, description="seed of the draws, which are common to all compositions")
 

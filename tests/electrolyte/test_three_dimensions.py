@@ -101,12 +101,13 @@ def test_boundary_per_volume() -> None:
 
 @pytest.mark.long
 def test_particles_pin_in_space() -> None:
-    schedule = FurnaceSchedule(reduced_time=150.0, width_nm=1.6)
+    """In cells of 1 nm; boundaries that are much wider than a particle would pass over it."""
+    schedule = FurnaceSchedule(reduced_time=250.0)
     free, pinned = (
-        sinter((40,) * 3, 1.25, schedule, secondary=phases, seed=0).history.grain_size_nm[-1]
+        [sinter((48,) * 3, 1.0, schedule, secondary=phases, seed=s).history.grain_size_nm[-1] for s in range(2)]
         for phases in ({}, {"AlPO4": 0.15})
     )
-    assert pinned < 0.9 * free
+    assert np.max(pinned) < 0.95 * np.min(free)
 
 
 # --- the sharp front ----------------------------------------------------------------------------------------------
