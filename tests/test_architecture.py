@@ -129,6 +129,7 @@ ORDER = (
     "executors",
     "ensemble",
     "sensitivity",
+    "interruption",
     "lock",
     "campaign",
     "report",

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,18 @@ def test_an_interruption_in_this_process_is_no_traceback_either(
     with pytest.raises(Interrupted, match="0 finished simulations are kept"):
         campaign.run(executor="serial")
     assert campaign.status()["stopped_because"] == "interrupted"
+
+
+def test_an_interruption_that_a_library_drops_is_heeded_all_the_same(tmp_path: Path) -> None:
+    class Watcher(dp.Observer):
+        def finished(self, record: Record) -> None:
+            with suppress(KeyboardInterrupt):  # as a callback of a compiled library, or __del__, would
+                signal.raise_signal(signal.SIGINT)
+
+    campaign = Campaign.create(tmp_path / "c", config=tiny())
+    with pytest.raises(Interrupted, match="1 finished simulations are kept"):
+        campaign.run(executor="serial", observer=Watcher())
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def fail_where_aluminium_is_rich(candidate: Candidate, *, system: Any) -> Record:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import signal
 import time
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,33 @@ def test_a_worker_that_dies_takes_only_its_own_task_with_it(tmp_path: Path) -> N
     (message,) = [r for r in results if isinstance(r, str)]
     assert f"died {MAX_DEATHS} times" in message
     assert len((tmp_path / "2").read_text()) == MAX_DEATHS + 1
+
+
+class PoolThatBreaks(Executor):
+    """Every pool takes two calls, the first of which only proves that it lives, and is broken afterwards."""
+
+    def __init__(self) -> None:
+        self.n_taken = 0
+
+    def submit(self, fn, /, *args, **kwargs):  # type: ignore[no-untyped-def]
+        self.n_taken += 1
+        if self.n_taken > 2:
+            raise BrokenProcessPool("a child process terminated abruptly")
+        future: Future[object] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+class WorkersThatBreak(SerialWorkers):
+    n_workers = 2
+
+    def start(self) -> Executor:
+        return PoolThatBreaks()
+
+
+def test_a_pool_that_breaks_between_two_tasks_is_replaced_and_nothing_is_lost() -> None:
+    results = list(run_all(WorkersThatBreak(), square_or_fail, [0, 1, 2, 4], failed, failed))  # type: ignore[arg-type,misc]
+    assert results == [0, 1, 4, 16]
 
 
 def test_unknown_executor_and_silly_numbers_are_refused() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +17,7 @@ from dynaphase.errors import CampaignError, ConfigError, Interrupted, unknown_ch
 from dynaphase.evaluation import evaluate_candidate
 from dynaphase.executors import Workers, make_workers, run_all
 from dynaphase.identity import check_identity, find_system, is_table
+from dynaphase.interruption import heeded_interruptions
 from dynaphase.lock import is_being_run, only_runner
 from dynaphase.materials import get_system
 from dynaphase.materials.base import MaterialSystem
@@ -240,7 +241,8 @@ class Campaign:
         with only_runner(self.directory):
             store = Store.to_fill(self.directory, self.identity)
             try:
-                return self._run(store, workers, watcher)
+                with heeded_interruptions() as check:
+                    return self._run(store, workers, watcher, check)
             except KeyboardInterrupt:
                 store.log("interrupted", {})
                 raise Interrupted(
@@ -250,15 +252,16 @@ class Campaign:
             finally:
                 store.close()
 
-    def _run(self, store: Store, workers: Workers, observer: Observer) -> StopReason:
+    def _run(self, store: Store, workers: Workers, observer: Observer, check: Callable[[], None]) -> StopReason:
         store.log("started", {"pid": os.getpid(), "n_workers": workers.n_workers})
         if not store.events("planned"):
             store.log("planned", initial_plan(self.config, self.space, self.system.reference).to_json())
         for earlier in _state(store).plans[:-1]:  # what was lost with a worker in an earlier run
-            self._simulate(store, workers, earlier, observer)
+            self._simulate(store, workers, earlier, observer, check)
         while True:
+            check()
             plan = _state(store).plans[-1]
-            self._simulate(store, workers, plan, observer)
+            self._simulate(store, workers, plan, observer, check)
             state = _state(store)
             if len(state.assessments) <= plan.number:
                 store.log("assessed", {"round": plan.number, **self._learn(state).assessment})
@@ -288,7 +291,9 @@ class Campaign:
         unseen = [item.composition for item in best if item.composition not in known]
         return next_plan(last.number + 1, unseen, Role.CONFIRMATION) if unseen else None
 
-    def _simulate(self, store: Store, workers: Workers, plan: Plan, observer: Observer) -> None:
+    def _simulate(
+        self, store: Store, workers: Workers, plan: Plan, observer: Observer, check: Callable[[], None]
+    ) -> None:
         candidates = plan.candidates(self.config, self.system.name)
         kept = store.keys()
         missing = [candidate for candidate in candidates if candidate.key not in kept]
@@ -303,6 +308,7 @@ class Campaign:
             else:  # no record: the next run tries it again
                 store.log("lost", outcome)
                 observer.lost(outcome["formula"], outcome["reason"])
+            check()
 
     def _failed(self, candidate: Candidate, reason: str) -> Record:
         return Record(candidate, RecordStatus.FAILED, self.system.formula(candidate.composition), reason=reason)

@@ -145,8 +145,15 @@ def run_all(
         while waiting or running:
             # Twice the workers: enough to keep them busy, little enough that a broken pool makes few suspects.
             while waiting and len(running) < 2 * workers.n_workers:
-                index = waiting.pop(0)
-                running[executor.submit(function, tasks[index])] = index
+                try:
+                    future = executor.submit(function, tasks[waiting[0]])
+                except BrokenProcessPool:  # a worker died since the last look: what runs is suspect, what waits is not
+                    break
+                running[future] = waiting.pop(0)
+            if not running:
+                workers.stop(executor)
+                executor = _start(workers)
+                continue
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             suspects = []
             for future in finished:
