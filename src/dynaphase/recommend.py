@@ -26,11 +26,14 @@ SEPARATION: Final = 0.06
 """Least distance of two recommended compositions, in units of the edges of the region."""
 
 SEEING: Final = 0.05
-"""Advantage of a simulated composition over a predicted one, in units of the spread of the predictions."""
+"""Advantage of a simulated composition over a predicted one, in `UNITS`."""
 
 FloatArray = npt.NDArray[np.float64]
 
 STABILITY, SIGMA = RECOMMENDED_FOR
+
+UNITS: Final = (5.0, 0.2)
+"""What weighs alike: 5 points of S and 0.2 decades of σ, by which laboratories differ on the same composition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +87,13 @@ def recommend(learned: Learned, system: MaterialSystem, space: CompositionSpace,
     """`n` clearly different compositions (at least 1), the highest predicted σ of the ceramic first.
 
     They are those nearest to having the best S and the best such σ of the region at once: a composition's loss is the
-    larger of its two distances to the best prediction, in units of the spread of the predictions over the region, and
-    each choice is at least `SEPARATION` away from those before it.  A composition that was simulated comes before one
-    that is predicted to be better by no more than `SEEING`.
+    larger of its two distances to the best prediction, in `UNITS`, and each choice is at least `SEPARATION` away from
+    those before it.  A composition that was simulated comes before one that is predicted to be better by no more than
+    `SEEING`.
     """
     pool, values = _predicted_pool(learned, system, space)
     X = space.to_unit(pool)
-    loss = np.max((values.max(axis=0) - values) / np.maximum(values.std(axis=0), 1e-12), axis=1)
+    loss = np.max((values.max(axis=0) - values) / np.array(UNITS), axis=1)
     known = set(learned.training.compositions) - {system.reference}
     loss -= SEEING * np.array([composition in known for composition in pool])
     chosen: list[int] = []
