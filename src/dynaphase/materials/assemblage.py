@@ -45,6 +45,12 @@ NEGLIGIBLE: Final = 1e-9
 BALANCE: Final = 1e-10
 """Largest relative error of an element that is accepted after the refinement."""
 
+CLEARLY: Final = 1e-6
+"""Amounts and reduced costs above this are beyond doubt: no tolerance of a solver could turn them to zero."""
+
+MOST_BASES: Final = 512
+"""How many optimal bases are remembered for one set of phases."""
+
 
 @dataclass(frozen=True, slots=True)
 class Phase:
@@ -96,6 +102,12 @@ def balance_phases(phases: Sequence[Phase], amounts: Mapping[str, float]) -> dic
     costs = np.array([p.cost for p in possible])
     with np.errstate(divide="ignore"):
         largest = (target[:, None] / matrix).min(axis=0)  # of each phase that the elements allow
+    bases = _BASES.setdefault(_programme(possible, present), [])
+    for support, inverse in bases:
+        if (inverse @ target > CLEARLY).all():
+            moles, error = _refine(matrix[:, support], target)
+            if error <= BALANCE and moles.min() >= 0:
+                return {possible[p].name: float(n) for p, n in zip(support, moles, strict=True)}
     closest = np.inf
     for units in (np.full_like(largest, max(1.0, target.max() / 10)), largest):
         vertex = _cheapest_vertex(matrix, target, costs, units)
@@ -103,6 +115,8 @@ def balance_phases(phases: Sequence[Phase], amounts: Mapping[str, float]) -> dic
             support = np.flatnonzero(vertex > threshold)
             moles, error = _refine(matrix[:, support], target)
             if error <= BALANCE and moles.min() >= 0:
+                if len(bases) < MOST_BASES and moles.min() > CLEARLY:
+                    _remember(bases, matrix, costs, support)
                 return {possible[p].name: float(n) for p, n in zip(support, moles, strict=True) if n > 0}
             closest = min(closest, error)
     held = ", ".join(f"{element} {amount:.4g}" for element, amount in amounts.items())
@@ -110,6 +124,34 @@ def balance_phases(phases: Sequence[Phase], amounts: Mapping[str, float]) -> dic
         f"no mixture of {', '.join(p.name for p in phases)} holds {held} (best relative error {closest:.1e}); "
         "the phase table lacks a phase for it, or an element is too rare for the linear programme"
     )
+
+
+_BASES: Final[dict[tuple[object, ...], list[tuple[npt.NDArray[np.intp], FloatArray]]]] = {}
+"""Optimal bases met so far, each as its phases and the inverse of their part of the balance, by linear programme.
+
+Reduced costs do not depend on the amounts, so a basis that is optimal for one composition is optimal for all that it
+can hold without negative moles.  Remembered are only bases whose optimum is unique, so the answer does not depend on
+what was asked before.
+"""
+
+
+def _programme(phases: Sequence[Phase], elements: Sequence[str]) -> tuple[object, ...]:
+    return (*elements, *((p.name, p.cost, *p.elements.items()) for p in phases))
+
+
+def _remember(
+    bases: list[tuple[npt.NDArray[np.intp], FloatArray]],
+    matrix: FloatArray,
+    costs: FloatArray,
+    support: npt.NDArray[np.intp],
+) -> None:
+    """Keep the phases of `support` if they are a basis and the only optimal one."""
+    if len(support) != len(matrix) or np.linalg.cond(matrix[:, support]) > 1 / CLEARLY:
+        return
+    inverse = np.linalg.inv(matrix[:, support])
+    reduced = np.delete(costs - costs[support] @ inverse @ matrix, support)
+    if (reduced > CLEARLY).all():
+        bases.append((support, inverse))
 
 
 def _cheapest_vertex(matrix: FloatArray, target: FloatArray, costs: FloatArray, units: FloatArray) -> FloatArray:

@@ -1,0 +1,141 @@
+"""Tabulate the physical model: the landscapes that `benchmarks/decisions.py` plays campaigns on.
+
+    python benchmarks/decisions/make_landscapes.py [neighbourhood simplex quaternary …] [--workers N]
+
+Each landscape becomes ``landscapes/NAME.csv.xz``, one row a simulation at the fidelity `eikonal`, failures included.
+Three kinds of compositions are in it (column ``role``):
+
+=========  =====================================================================================================
+``pool``   a Sobol sequence over the region: what a played campaign may choose from, two seeds each, never shared
+           between compositions
+``fresh``  200 independent random compositions with eight seeds each: what predictions are judged by
+``line``   the stoichiometric line x = 0, 0.03, …, 0.9 with eight seeds each (of ``neighbourhood`` alone)
+=========  =====================================================================================================
+
+Hours of computing: finished simulations are kept in ``NAME.partial`` beside the table, and the same command goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from dynaphase.composition import Composition
+from dynaphase.evaluation import evaluate_candidate
+from dynaphase.executors import make_workers, run_all
+from dynaphase.materials import get_system
+from dynaphase.materials.base import MaterialSystem
+from dynaphase.records import Candidate, Record, RecordStatus
+from dynaphase.samplers import make_sampler
+from dynaphase.settings import PhysicalSettings
+from dynaphase.space import CompositionSpace
+
+HERE: Final = Path(__file__).parent
+TABLES: Final = HERE / "landscapes"
+
+LANDSCAPES: Final = {
+    "neighbourhood": ("lagp", "neighbourhood", 300),
+    "simplex": ("lagp", "simplex", 800),
+    "quaternary": (str(HERE / "lagtp.toml"), "simplex", 800),
+}
+"""Name → material system, sampler, number of compositions in the pool."""
+
+N_FRESH: Final = 200
+N_LINE: Final = 31
+SEEDS: Final = {"pool": 2, "fresh": 8, "line": 8}
+FIRST_SEED: Final = 100
+"""Seeds of `fresh` and `line`; those of the pool begin at 1000."""
+
+COLUMNS: Final = {
+    "stability_score": 4,
+    "ionic_conductivity_S_per_cm": 5,
+    "ceramic_conductivity_S_per_cm": 5,
+    "critical_current_density_mA_per_cm2": 5,
+    "grain_size_nm": 4,
+    "void_fraction": 4,
+    "interface_width_nm": 4,
+}
+"""What is kept of a record, with its significant digits."""
+
+
+def asked(name: str) -> list[tuple[str, Composition, int]]:
+    """Role, composition and seed of every simulation, those that judge first."""
+    system_name, sampler, n_pool = LANDSCAPES[name]
+    system = get_system(system_name)
+    space = CompositionSpace(system, make_sampler(sampler, system))
+    compositions = {
+        "fresh": space.sample(N_FRESH, np.random.default_rng(2026)),
+        "line": [system.from_coordinates(float(x)) for x in np.linspace(0, 0.9, N_LINE)]
+        if name == "neighbourhood"
+        else [],
+        "pool": space.sobol(n_pool, 1),
+    }
+    rows = []
+    for role, found in compositions.items():
+        for index, composition in enumerate(found):
+            first = 1000 + SEEDS[role] * index if role == "pool" else FIRST_SEED
+            rows += [(role, composition, first + k) for k in range(SEEDS[role])]
+    return rows
+
+
+def make(name: str, n_workers: int | None) -> None:
+    """Simulate what is missing and write the table."""
+    system = get_system(LANDSCAPES[name][0])
+    settings = PhysicalSettings(fidelity="eikonal").model_dump()
+    TABLES.mkdir(exist_ok=True)
+    kept_in = TABLES / f"{name}.partial"
+    kept: dict[str, dict[str, Any]] = {}
+    if kept_in.exists():
+        kept = {row["key"]: row for row in map(json.loads, kept_in.read_text(encoding="utf-8").splitlines())}
+    rows = asked(name)
+    candidates = [Candidate(composition, seed, system.name, "physical", settings) for _, composition, seed in rows]
+    missing = [candidate for candidate in candidates if candidate.key not in kept]
+
+    def failed(candidate: Candidate, reason: str) -> Record:
+        return Record(candidate, RecordStatus.FAILED, "", reason=reason)
+
+    function = partial(evaluate_candidate, system=system)
+    with kept_in.open("a", encoding="utf-8") as stream:
+        for n, record in enumerate(run_all(make_workers(n_workers=n_workers), function, missing, failed, failed), 1):
+            kept[record.key] = row_of(record)
+            stream.write(json.dumps(kept[record.key]) + "\n")
+            stream.flush()
+            if n % 50 == 0:
+                print(f"{name}: {n} of {len(missing)}", file=sys.stderr, flush=True)
+    table = pd.DataFrame([
+        {"role": role, "seed": seed, **{e: round(composition[e], 12) for e in system.elements}, **kept[candidate.key]}
+        for (role, composition, seed), candidate in zip(rows, candidates, strict=True)
+    ])
+    table.drop(columns="key").to_csv(TABLES / f"{name}.csv.xz", index=False, lineterminator="\n")
+    kept_in.unlink()
+
+
+def row_of(record: Record) -> dict[str, Any]:
+    """What is kept of one record."""
+    found = {**record.values, **record.descriptors}
+    row: dict[str, Any] = {"key": record.key, "cpu_seconds": round(record.cpu_seconds, 2)}
+    row |= {n: float(f"{found[n]:.{d}g}") if record.is_done else None for n, d in COLUMNS.items()}
+    return row | {"reason": record.reason}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", default=list(LANDSCAPES), help="which; all by default")
+    parser.add_argument("--workers", type=int, help="simulations at a time; one per core by default")
+    arguments = parser.parse_args()
+    unknown = set(arguments.names) - set(LANDSCAPES)
+    if unknown:
+        parser.error(f"no landscape {', '.join(sorted(unknown))}; there are {', '.join(LANDSCAPES)}")
+    for name in arguments.names:
+        make(name, arguments.workers)
+
+
+if __name__ == "__main__":
+    main()
