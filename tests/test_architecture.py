@@ -117,6 +117,8 @@ ORDER = (
     "store",
     "samplers",
     "space",
+    "analytic",
+    "features",
     "surrogate",
     "acquisition",
     "validation",

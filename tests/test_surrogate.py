@@ -19,6 +19,7 @@ from dynaphase.surrogate import (
     LogitPercent,
     Rung,
     Surrogate,
+    SurrogateOptions,
     Target,
     compare,
     fit_surrogate,
@@ -30,6 +31,7 @@ from dynaphase.surrogate import (
 from dynaphase.surrogate.replicates import average_replicates
 
 PLAIN = (Target("y", Identity(), "1"),)
+AS_FITTED = SurrogateOptions(recalibrate=False)
 
 
 def simplex(n: int, seed: int) -> np.ndarray:
@@ -51,7 +53,7 @@ def landscape(X: np.ndarray, seed: int, noise: float = 0.1) -> np.ndarray:
 @pytest.fixture(scope="module")
 def replicated() -> Surrogate:
     X = np.repeat(simplex(60, 0), 2, axis=0)
-    return fit_surrogate(X, landscape(X, 1))
+    return fit_surrogate(X, landscape(X, 1), options=AS_FITTED)
 
 
 def matern(a: np.ndarray, b: np.ndarray, lengths: list[float], variance: float) -> np.ndarray:
@@ -402,7 +404,7 @@ def test_linear_rung_agrees_with_least_squares(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setitem(ladder._RUNGS, rung, broken)
     X = simplex(200, 1)
     y = 3 * X[:, 0] - X[:, 1] + 0.3 * np.random.default_rng(0).normal(size=200)
-    prediction = fit_surrogate(X, y[:, None], PLAIN).predict([[0.2, 0.5]])["y"]
+    prediction = fit_surrogate(X, y[:, None], PLAIN, options=AS_FITTED).predict([[0.2, 0.5]])["y"]
     design = np.column_stack([np.ones(200), X])
     beta, rss, *_ = np.linalg.lstsq(design, y, rcond=None)
     point = np.array([1, 0.2, 0.5])

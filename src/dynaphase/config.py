@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from dynaphase.errors import ConfigError, unknown_choice
+from dynaphase.features import FeatureKind
 from dynaphase.material_inputs import CERAMIC_GRAIN_SIZE_NM
 from dynaphase.settings import MODELS, ModelSettings, PaperSettings, PhysicalSettings, Section, explain
 
@@ -40,6 +41,18 @@ class DesignSection(Section):
     method: Literal["random", "sobol"] = Field("random", description="how those are drawn: random or sobol")
     n_held_out: int = Field(30, ge=5, le=2000, description="further random compositions, only for judging")
     n_replicates: int = Field(1, ge=1, le=64, description="microstructure seeds per composition")
+
+
+class SurrogateSection(Section):
+    """What is learned from the records."""
+
+    features: FeatureKind = Field(
+        "phases", description="what it sees of a composition: phases (and closed-form estimates), or coordinates alone"
+    )
+    trend: bool = Field(
+        True, description="linear in the closed-form estimates of σ and S, and smooth beyond; of phases"
+    )
+    recalibrate: bool = Field(True, description="widen intervals that leaving compositions out shows to be too narrow")
 
 
 class RoundsSection(Section):
@@ -77,6 +90,7 @@ class CampaignConfig(Section):
     settings: ModelSettings
     space: SpaceSection = SpaceSection()
     design: DesignSection = DesignSection()
+    surrogate: SurrogateSection = SurrogateSection()
     rounds: RoundsSection = RoundsSection()
     stop: StopSection = StopSection()
 
@@ -110,7 +124,7 @@ class CampaignConfig(Section):
         lines = [head + "# Once there are records, only [stop] may change.", ""]
         content = self.model_dump()
         lines += [f"{name} = {_toml(content[name])}" for name in ("system", "model", "seed")]
-        for name in ("settings", "space", "design", "rounds", "stop"):
+        for name in ("settings", "space", "design", "surrogate", "rounds", "stop"):
             section: type[BaseModel] = type(getattr(self, name))
             lines += ["", f"[{name}]  # {(section.__doc__ or '').strip().splitlines()[0].rstrip('.')}"]
             for option, value in content[name].items():

@@ -76,7 +76,7 @@ def forecast(
             )
     if not compositions:
         return []
-    rows = predictions_to_json(learned.surrogate.predict(space.to_unit(compositions)))
+    rows = predictions_to_json(learned.predict(compositions))
     return [
         Forecast(composition, system.formula(composition), row, simulated=_simulated(learned, composition))
         for composition, row in zip(compositions, rows, strict=True)
@@ -105,7 +105,7 @@ def recommend(learned: Learned, system: MaterialSystem, space: CompositionSpace,
     best_s, best_sigma = (max(chosen, key=lambda index: values[index, column]) for column in (0, 1))
     reference = None
     if space.contains(system.reference):
-        reference = learned.surrogate.predict(space.to_unit([system.reference]))
+        reference = learned.predict([system.reference])
     found = forecast(learned, system, space, [pool[index] for index in chosen])
     answers = [
         replace(
@@ -139,7 +139,7 @@ def _predicted_pool(
     """Compositions that a laboratory would weigh in, with predicted S and log₁₀ σ of the ceramic."""
     rounded = (_weighable(space, composition) for composition in space.grid(N_PER_AXIS))
     pool = [composition for composition in dict.fromkeys(rounded) if space.contains(composition)]
-    predictions = learned.surrogate.predict(space.to_unit(pool))
+    predictions = learned.predict(pool)
     return pool, np.column_stack([predictions[STABILITY].mean, predictions[SIGMA].transformed_mean])
 
 

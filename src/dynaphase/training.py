@@ -14,14 +14,18 @@ from dynaphase.acquisition import Pool, acquisition_from_name
 from dynaphase.composition import Composition
 from dynaphase.config import CampaignConfig
 from dynaphase.errors import FitError
+from dynaphase.features import FeatureMap
 from dynaphase.records import Record
 from dynaphase.rounds import Plan, Role
 from dynaphase.space import CompositionSpace
 from dynaphase.surrogate import (
     DEFAULT_TARGETS,
     Comparison,
+    JointPosterior,
     Log10,
+    Prediction,
     Surrogate,
+    SurrogateOptions,
     Target,
     compare,
     fit_surrogate,
@@ -29,7 +33,17 @@ from dynaphase.surrogate import (
 )
 from dynaphase.validation import agreement
 
-__all__ = ["JUDGED", "RECOMMENDED_FOR", "Learned", "Table", "choose_batch", "learn", "targets_of", "value_of"]
+__all__ = [
+    "JUDGED",
+    "RECOMMENDED_FOR",
+    "Learned",
+    "Table",
+    "choose_batch",
+    "features_of",
+    "learn",
+    "targets_of",
+    "value_of",
+]
 
 JUDGED: Final = ("stability_score", "ionic_conductivity_S_per_cm")
 """Targets that decide when a campaign is accurate enough, and what a new simulation is chosen for."""
@@ -63,6 +77,8 @@ class Learned:
     """A surrogate with what it was trained on and how it was judged."""
 
     surrogate: Surrogate
+    features: FeatureMap
+    """What the surrogate sees of a composition."""
     training: Table
     held_out: Table
     comparisons: Mapping[str, Comparison]
@@ -71,6 +87,16 @@ class Learned:
     """Leave-one-out predictions of the training set, by target."""
     assessment: Mapping[str, Any]
     """The same in numbers, as JSON types: what the journal keeps of every round."""
+
+    def predict(self, compositions: Sequence[Composition]) -> dict[str, Prediction]:
+        """Predictions of compositions within the region, target name → `Prediction`."""
+        return self.surrogate.predict(self.features(compositions))
+
+    def posterior(
+        self, compositions: Sequence[Composition], targets: Sequence[str] | None = None, n_replicates: int = 1
+    ) -> JointPosterior:
+        """Joint posterior of compositions within the region; see `Surrogate.posterior`."""
+        return self.surrogate.posterior(self.features(compositions), targets, n_replicates)
 
 
 def targets_of(model: str) -> tuple[Target, ...]:
@@ -81,6 +107,12 @@ def targets_of(model: str) -> tuple[Target, ...]:
 def value_of(record: Record, name: str) -> float:
     """What a successful record says of one target."""
     return record.values[name] if name in record.values else record.descriptors[name]
+
+
+def features_of(config: CampaignConfig, space: CompositionSpace) -> FeatureMap:
+    """What the surrogate of a campaign sees of a composition."""
+    n_axes = 3 if getattr(config.settings, "fidelity", "") == "3d" else 2
+    return FeatureMap(space, config.surrogate.features, config.ceramic_grain_size_nm, n_axes)
 
 
 def learn(
@@ -94,8 +126,9 @@ def learn(
         If fewer than `MIN_RECORDS` simulations succeeded, or no held-out one.
     """
     started = time.perf_counter()
-    training = _table(plans, records, config, space, set(Role) - {Role.HELD_OUT})
-    held_out = _table(plans, records, config, space, {Role.HELD_OUT})
+    features = features_of(config, space)
+    training = _table(plans, records, config, features, set(Role) - {Role.HELD_OUT})
+    held_out = _table(plans, records, config, features, {Role.HELD_OUT})
     if len(training.X) < MIN_RECORDS or len(held_out.X) == 0:
         reasons = sorted({record.reason or "" for record in records.values() if not record.is_done})
         raise FitError(
@@ -103,7 +136,9 @@ def learn(
             f"at least {MIN_RECORDS} and 1 are needed."
             + (f" Reasons of the failed ones: {'; '.join(reasons[:3])}" if reasons else "")
         )
-    surrogate = fit_surrogate(training.X, training.Y, targets_of(config.model), seed=config.seed)
+    chosen = config.surrogate
+    options = SurrogateOptions(trend=features.trend if chosen.trend else (), recalibrate=chosen.recalibrate)
+    surrogate = fit_surrogate(training.X, training.Y, targets_of(config.model), config.seed, options)
     comparisons = compare(surrogate, held_out.X, held_out.Y)
     left_out = leave_one_out(surrogate)
     assessment = {
@@ -118,7 +153,7 @@ def learn(
         },
         "fit_seconds": time.perf_counter() - started,
     }
-    return Learned(surrogate, training, held_out, comparisons, left_out, assessment)
+    return Learned(surrogate, features, training, held_out, comparisons, left_out, assessment)
 
 
 def choose_batch(
@@ -137,7 +172,7 @@ def choose_batch(
     # A pool of its own for every round: the same one again would offer only what was not worth taking before.
     pool_stream, choice_stream = np.random.SeedSequence([config.seed, number]).spawn(2)
     offered = [c for c in space.sobol(config.rounds.n_pool, pool_stream) if c not in known]
-    X = space.to_unit([*offered, *failed])
+    X = learned.features([*offered, *failed])
     acquisition = acquisition_from_name(config.rounds.acquisition)
     posterior = None
     if acquisition.needs_posterior:
@@ -151,9 +186,10 @@ def _table(
     plans: Sequence[Plan],
     records: Mapping[str, Record],
     config: CampaignConfig,
-    space: CompositionSpace,
+    features: FeatureMap,
     roles: Collection[Role],
 ) -> Table:
+    space = features.space
     asked = [pair for plan in plans for pair in plan.candidates_with_roles(config, space.system.name)]
     keys = {candidate.key for candidate, role in asked if role in roles}
     # Ordered by key, not by arrival: the fit must not depend on which worker was faster.
@@ -164,7 +200,7 @@ def _table(
     ]
     return Table(
         tuple(record.candidate.composition for record in rows),
-        space.to_unit([record.candidate.composition for record in rows]),
+        features([record.candidate.composition for record in rows]),
         _values(rows, [target.name for target in targets_of(config.model)]),
     )
 

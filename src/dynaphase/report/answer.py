@@ -75,8 +75,8 @@ def probability_of_gain(learned: Learned, evidence: Evidence, item: Forecast) ->
     from scipy.special import ndtr
 
     targets = evidence.targets
-    pair = evidence.space.to_unit([evidence.system.reference, item.composition])
-    joint = learned.surrogate.posterior(pair, targets, n_replicates=evidence.config.design.n_replicates)
+    pair = [evidence.system.reference, item.composition]
+    joint = learned.posterior(pair, targets, n_replicates=evidence.config.design.n_replicates)
     found = {}
     for name, mean, c, noise in zip(targets, joint.mean, joint.covariance, joint.noise, strict=True):
         gain = float(mean[1] - mean[0])

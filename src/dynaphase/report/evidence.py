@@ -181,7 +181,7 @@ class Evidence:
         return Map(
             np.array([self.shares(c) for c in compositions]),
             np.array([self.system.coordinates(c) for c in compositions]),
-            self.learned.surrogate.predict(self.space.to_unit(compositions)),
+            self.learned.predict(compositions),
         )
 
 

@@ -7,6 +7,8 @@ Takes arrays, knows nothing of records or campaigns; importing it loads neither 
 ``replicates``    several seeds of one composition → mean response and its noise
 ``gp``            the Gaussian process of one target and its priors
 ``ladder``        how it is fitted, and what happens when that fails
+``calibration``   recalibration of the intervals by leaving compositions out
+``options``       `SurrogateOptions`: trend, recalibration
 ``prediction``    what comes out: `Prediction`, `JointPosterior`, `Comparison`
 ``surrogate``     `fit_surrogate`, `Surrogate`, `leave_one_out`, `compare`
 ================  ======================================================================
@@ -15,6 +17,7 @@ Takes arrays, knows nothing of records or campaigns; importing it loads neither 
 from __future__ import annotations
 
 from dynaphase.surrogate.ladder import FitReport, Rung
+from dynaphase.surrogate.options import SurrogateOptions
 from dynaphase.surrogate.prediction import Comparison, JointPosterior, Prediction, predictions_to_json
 from dynaphase.surrogate.surrogate import Surrogate, compare, fit_surrogate, leave_one_out
 from dynaphase.surrogate.targets import DEFAULT_TARGETS, Identity, Log10, LogitPercent, Target, Transform
@@ -30,6 +33,7 @@ __all__ = [
     "Prediction",
     "Rung",
     "Surrogate",
+    "SurrogateOptions",
     "Target",
     "Transform",
     "compare",

@@ -2,11 +2,13 @@
 
 On standardised z, with compositions x in the unit cube of d dimensions,
 
-    z̄_i = c + f(x_i) + η_i + ε̄_i,   f ~ GP(0, a·M₅/₂(|x − x'|_ℓ)),   η_i ~ N(0, τ²),   ε̄_i ~ N(0, s²(x_i)/m_i)
+    z̄_i = c + Σ_j β_j x_ij + f(x_i) + η_i + ε̄_i,
+    f ~ GP(0, a·M₅/₂(|x − x'|_ℓ)),   β_j ~ N(0, `SLOPE_VARIANCE`),   η_i ~ N(0, τ²),   ε̄_i ~ N(0, s²(x_i)/m_i)
 
-f is the smooth response with one length ℓ_k per dimension, η what a smooth function cannot follow (kinks at
-phase boundaries), ε̄ the replicate noise, known when there are enough replicates.  Without them η and ε are one
-term, inferred.  Hyperparameters maximise the posterior under the log-normal priors of `PRIORS` (ours: wide,
+β is a linear trend in the columns that are closed-form estimates of the response (none by default), marginalised
+and not fitted; f is what they miss, smooth, with one length ℓ_k per dimension; η is what a smooth function cannot
+follow (kinks at phase boundaries), ε̄ the replicate noise, known when there are enough replicates.  Without them η and
+ε are one term, inferred.  Hyperparameters maximise the posterior under the log-normal priors of `PRIORS` (ours: wide,
 weakly informative, and proper, so that the optimum exists for any data).
 """
 
@@ -25,6 +27,7 @@ from dynaphase.surrogate.targets import FloatArray
 
 __all__ = [
     "PRIORS",
+    "SLOPE_VARIANCE",
     "LogNormal",
     "TrainingData",
     "at_least_floor",
@@ -35,6 +38,7 @@ __all__ = [
     "posterior_moments",
     "prior_mean_of",
     "quiet_torch",
+    "smooth_covariance",
 ]
 
 
@@ -54,17 +58,24 @@ PRIORS: Final[Mapping[str, LogNormal]] = {
 }
 """On standardised outcomes.  Central 68 %: 0.18 to 1.4, 0.37 to 2.7, 0.0007 to 0.037, 0.0027 to 0.15."""
 
+SLOPE_VARIANCE: Final = 4.0
+"""Prior variance of a linear slope: across the cube the response may move by ± 2 of its spreads."""
+
 _FLOOR: Final = {"lengthscale": 1e-2, "signal_variance": 1e-3, "nugget": 1e-6, "noise": 1e-6}
 _LEAST_NOISE: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """Standardised mean responses: X (n, d), y (n,), noise variances of y (n,) or None if to be inferred."""
+    """Standardised mean responses: X (n, d), y (n,), noise variances of y (n,) or None if to be inferred.
+
+    `trend` are the columns of X with a linear trend.
+    """
 
     X: FloatArray
     y: FloatArray
     noise: FloatArray | None
+    trend: tuple[int, ...] = ()
 
 
 @contextmanager
@@ -128,7 +139,21 @@ def make_gaussian_process(data: TrainingData, nugget: float | None = None) -> An
     )
     matern.lengthscale = PRIORS["lengthscale"].median * stretch
     covariance.outputscale = PRIORS["signal_variance"].median
-    return make_single_task_gp(data, covariance, nugget or PRIORS[_noise_term(data)].median)
+    whole = covariance + _trend(data.trend) if data.trend else covariance
+    return make_single_task_gp(data, whole, nugget or PRIORS[_noise_term(data)].median)
+
+
+def _trend(columns: tuple[int, ...]) -> Any:
+    """Covariance of a linear function of some columns whose slopes are N(0, `SLOPE_VARIANCE`)."""
+    linear: Any = _gpytorch().kernels.LinearKernel(active_dims=columns)
+    linear.variance = SLOPE_VARIANCE
+    return linear.requires_grad_(False)
+
+
+def smooth_covariance(model: Any) -> Any:
+    """The part of the prior covariance that has lengths, without the trend."""
+    module = model.covar_module
+    return module.kernels[0] if hasattr(module, "kernels") else module
 
 
 def make_single_task_gp(data: TrainingData, covariance: Any, nugget: float) -> Any:

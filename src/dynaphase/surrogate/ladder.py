@@ -15,12 +15,14 @@ import numpy as np
 
 from dynaphase.errors import FitError
 from dynaphase.surrogate.gp import (
+    SLOPE_VARIANCE,
     TrainingData,
     make_gaussian_process,
     make_single_task_gp,
     nugget_of,
     posterior_moments,
     quiet_torch,
+    smooth_covariance,
 )
 
 __all__ = ["FitReport", "Rung", "climb", "hyperparameters_of"]
@@ -29,7 +31,6 @@ _RESTARTS: Final = 5
 _FIRST_NUGGET: Final = 0.1  # from a noisy start the lengths grow; from a quiet one they first shrink to fit the noise
 _ADAM_STEPS: Final = 150
 _ADAM_RATE: Final = 0.05  # of logarithms: 150 steps reach a factor e⁷
-_SLOPE_VARIANCE: Final = 4.0  # of the linear rung: across the cube the response may move by ± 2 of its spreads
 _LEAST_MISFIT: Final = 1e-5
 
 
@@ -150,7 +151,7 @@ def _linear(data: TrainingData) -> Any:
     coefficients, _, rank, _ = np.linalg.lstsq(design, data.y, rcond=None)
     residual = data.y - design @ coefficients
     slopes: Any = LinearKernel()
-    slopes.variance = _SLOPE_VARIANCE
+    slopes.variance = SLOPE_VARIANCE
     return _with_misfit(data, slopes + _unit_level(), float(residual @ residual) / max(len(data.y) - int(rank), 1))
 
 
@@ -195,6 +196,7 @@ def hyperparameters_of(model: Any, rung: Rung) -> dict[str, Any]:
     """What was learned, on standardised outcomes and unit-cube inputs."""
     found: dict[str, Any] = {"nugget": nugget_of(model)}
     if rung not in (Rung.LINEAR, Rung.CONSTANT):
-        found["lengthscales"] = [float(v) for v in model.covar_module.base_kernel.lengthscale.detach().ravel()]
-        found["signal_variance"] = float(model.covar_module.outputscale.item())
+        smooth = smooth_covariance(model)
+        found["lengthscales"] = [float(v) for v in smooth.base_kernel.lengthscale.detach().ravel()]
+        found["signal_variance"] = float(smooth.outputscale.item())
     return found

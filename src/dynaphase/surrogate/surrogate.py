@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -11,13 +11,17 @@ import numpy.typing as npt
 
 from dynaphase.errors import FitError
 from dynaphase.surrogate import gp
+from dynaphase.surrogate.calibration import calibration_factor
 from dynaphase.surrogate.gp import TrainingData
 from dynaphase.surrogate.ladder import FitReport, Rung, climb, hyperparameters_of
+from dynaphase.surrogate.options import SurrogateOptions
 from dynaphase.surrogate.prediction import Comparison, JointPosterior, Prediction
 from dynaphase.surrogate.replicates import Replicates, average_replicates
 from dynaphase.surrogate.targets import DEFAULT_TARGETS, FloatArray, Target
 
 __all__ = ["FittedTarget", "Surrogate", "compare", "fit_surrogate", "leave_one_out"]
+
+_DEFAULT_OPTIONS: Final = SurrogateOptions()
 
 _CHUNK: Final = 256
 """Compositions predicted at once: bounds the memory at a few arrays of chunk × n_compositions."""
@@ -37,6 +41,9 @@ class FittedTarget:
     has_known_noise: bool
     """Whether the noise comes from replicates; else it is inferred."""
     report: FitReport
+    trend: tuple[int, ...] = ()
+    factor: float = 1.0
+    """κ: what leaving compositions out says the standard deviation of the mean response must be multiplied by."""
 
     @property
     def nugget(self) -> float:
@@ -75,7 +82,7 @@ class FittedTarget:
         return Prediction(
             self.target,
             self.centre + self.scale * mean,
-            self.scale * np.sqrt(variance.clip(0) + self.misfit),
+            self.scale * self.factor * np.sqrt(variance.clip(0) + self.misfit),
             self.scale * np.sqrt(noise),
         )
 
@@ -83,20 +90,27 @@ class FittedTarget:
         """Predictions against replicate means of `z` at the distinct rows of `X`."""
         seen = average_replicates(X, z)
         mean, variance = gp.posterior_moments(self.model, seen.X)
-        spread = variance.clip(0) + self.noise_of_evaluation(seen.X, seen.n_rows)
+        noise = self.noise_of_evaluation(seen.X, seen.n_rows) - self.misfit
+        spread = self.factor**2 * (variance.clip(0) + self.misfit) + noise
         return Comparison(self.target, seen.mean, self.centre + self.scale * mean, self.scale * np.sqrt(spread))
 
-    def leave_one_out(self) -> Comparison:
-        """See `leave_one_out`."""
+    def left_out(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Standardised leave-one-out residuals, variances of the mean response, and noise of the observations, (n,)."""
         data = _standardise(self.replicates, self.centre, self.scale, self.has_known_noise)
         noise = np.full(len(data.y), self.nugget) + (0.0 if data.noise is None else data.noise)
         precision = np.linalg.inv(gp.gp_covariance(self.model, data.X, data.X) + np.diag(noise))
         residual = precision @ (data.y - gp.prior_mean_of(self.model)) / np.diag(precision)
+        observed = noise - self.misfit
+        return residual, (1 / np.diag(precision) - observed).clip(1e-12), observed
+
+    def leave_one_out(self) -> Comparison:
+        """See `leave_one_out`."""
+        residual, variance, noise = self.left_out()
         return Comparison(
             self.target,
             self.replicates.mean,
-            self.centre + self.scale * (data.y - residual),
-            self.scale / np.sqrt(np.diag(precision)),
+            self.replicates.mean - self.scale * residual,
+            self.scale * np.sqrt(self.factor**2 * variance + noise),
         )
 
 
@@ -147,7 +161,8 @@ class Surrogate:
         with gp.quiet_torch():
             moments = [gp.posterior_moments(one.model, inputs, with_covariance=True) for one in chosen]
             noise = np.stack([one.noise_of_evaluation(inputs, n_replicates) for one in chosen])
-        return JointPosterior(np.stack([m for m, _ in moments]), np.stack([c for _, c in moments]), noise)
+        covariance = np.stack([one.factor**2 * c for one, (_, c) in zip(chosen, moments, strict=True)])
+        return JointPosterior(np.stack([m for m, _ in moments]), covariance, noise)
 
     def _one(self, name: str) -> FittedTarget:
         if name not in self.fitted:
@@ -156,7 +171,11 @@ class Surrogate:
 
 
 def fit_surrogate(
-    X: npt.ArrayLike, Y: npt.ArrayLike, targets: Sequence[Target] = DEFAULT_TARGETS, seed: int = 0
+    X: npt.ArrayLike,
+    Y: npt.ArrayLike,
+    targets: Sequence[Target] = DEFAULT_TARGETS,
+    seed: int = 0,
+    options: SurrogateOptions = _DEFAULT_OPTIONS,
 ) -> Surrogate:
     """Fit one Gaussian process a target.
 
@@ -171,6 +190,8 @@ def fit_surrogate(
         The columns of `Y`.
     seed : int
         Seed of the restarts; the same data and seed give the same surrogate.
+    options : SurrogateOptions
+        Trend and recalibration.
 
     Raises
     ------
@@ -182,7 +203,9 @@ def fit_surrogate(
     if values.shape != (len(inputs), len(targets)):
         wanted = (len(inputs), len(targets))
         raise FitError(f"{wanted[0]} records and {wanted[1]} targets need Y of shape {wanted}, not {values.shape}")
-    fitted = {t.name: _fit_target(inputs, y, t, seed) for t, y in zip(targets, values.T, strict=True)}
+    if any(not 0 <= column < inputs.shape[1] for column in options.trend):
+        raise FitError(f"the trend names columns {options.trend} of compositions that have {inputs.shape[1]}")
+    fitted = {t.name: _fit_target(inputs, y, t, seed, options) for t, y in zip(targets, values.T, strict=True)}
     return Surrogate(fitted, inputs.shape[1])
 
 
@@ -227,7 +250,7 @@ def compare(surrogate: Surrogate, X: npt.ArrayLike, Y: npt.ArrayLike) -> dict[st
     return found
 
 
-def _fit_target(X: FloatArray, y: FloatArray, target: Target, seed: int) -> FittedTarget:
+def _fit_target(X: FloatArray, y: FloatArray, target: Target, seed: int, options: SurrogateOptions) -> FittedTarget:
     z = target.transform.forward(y)
     usable = np.isfinite(z)
     if not usable.any():
@@ -237,7 +260,7 @@ def _fit_target(X: FloatArray, y: FloatArray, target: Target, seed: int) -> Fitt
         )
     replicates = average_replicates(X[usable], z[usable])
     centre, scale = float(replicates.mean.mean()), _spread(replicates.mean, target.prior_std)
-    data = _standardise(replicates, centre, scale, replicates.are_informative)
+    data = _standardise(replicates, centre, scale, replicates.are_informative, options.trend)
     model, rung, message = climb(data, seed)
     report = FitReport(
         rung=rung,
@@ -248,7 +271,11 @@ def _fit_target(X: FloatArray, y: FloatArray, target: Target, seed: int) -> Fitt
         n_clipped=target.transform.n_clipped(y[usable]),
         hyperparameters=hyperparameters_of(model, rung),
     )
-    return FittedTarget(target, replicates, centre, scale, model, replicates.are_informative, report)
+    found = FittedTarget(target, replicates, centre, scale, model, replicates.are_informative, report, options.trend)
+    if not options.recalibrate:
+        return found
+    with gp.quiet_torch():
+        return replace(found, factor=calibration_factor(*found.left_out()))
 
 
 def _spread(values: FloatArray, otherwise: float) -> float:
@@ -256,9 +283,11 @@ def _spread(values: FloatArray, otherwise: float) -> float:
     return spread if spread > 1e-9 * (1 + float(np.abs(values).max())) else otherwise
 
 
-def _standardise(replicates: Replicates, centre: float, scale: float, has_known_noise: bool) -> TrainingData:
+def _standardise(
+    replicates: Replicates, centre: float, scale: float, has_known_noise: bool, trend: tuple[int, ...] = ()
+) -> TrainingData:
     noise = gp.at_least_floor(replicates.variance_of_mean / scale**2) if has_known_noise else None
-    return TrainingData(replicates.X, (replicates.mean - centre) / scale, noise)
+    return TrainingData(replicates.X, (replicates.mean - centre) / scale, noise, trend)
 
 
 def _checked_inputs(X: npt.ArrayLike, n_dimensions: int | None = None) -> FloatArray:
