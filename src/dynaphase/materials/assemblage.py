@@ -151,7 +151,7 @@ def _remember(
     inverse = np.linalg.inv(matrix[:, support])
     reduced = np.delete(costs - costs[support] @ inverse @ matrix, support)
     if (reduced > CLEARLY).all():
-        bases.append((support, inverse))
+        bases.append((support, np.asarray(inverse, dtype=np.float64)))
 
 
 def _cheapest_vertex(matrix: FloatArray, target: FloatArray, costs: FloatArray, units: FloatArray) -> FloatArray:
