@@ -42,8 +42,8 @@ TABLES: Final = HERE / "landscapes"
 
 LANDSCAPES: Final = {
     "neighbourhood": ("lagp", "neighbourhood", 300),
-    "simplex": ("lagp", "simplex", 800),
-    "quaternary": (str(HERE / "lagtp.toml"), "simplex", 800),
+    "simplex": ("lagp", "simplex", 500),
+    "quaternary": (str(HERE / "lagtp.toml"), "simplex", 500),
 }
 """Name → material system, sampler, number of compositions in the pool."""
 
