@@ -145,7 +145,7 @@ def make_gaussian_process(data: TrainingData, nugget: float | None = None) -> An
 
 def _trend(columns: tuple[int, ...]) -> Any:
     """Covariance of a linear function of some columns whose slopes are N(0, `SLOPE_VARIANCE`)."""
-    linear: Any = _gpytorch().kernels.LinearKernel(active_dims=columns)
+    linear: Any = _gpytorch().kernels.LinearKernel(active_dims=columns).double()
     linear.variance = SLOPE_VARIANCE
     return linear.requires_grad_(False)
 
