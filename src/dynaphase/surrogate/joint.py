@@ -50,7 +50,7 @@ def joint_moments(model: Any, X: FloatArray, factor: float = 1.0) -> tuple[Float
     """Mean (n,) of f at `X` (n, d) and its covariance, of which every standard deviation is multiplied by `factor`."""
     from scipy.linalg import solve_triangular
 
-    observed, residual, factor = gp.whitened_data(model)
-    whitened = solve_triangular(factor, gp.gp_covariance(model, observed, X), lower=True)
+    observed, residual, root = gp.whitened_data(model)
+    whitened = solve_triangular(root, gp.gp_covariance(model, observed, X), lower=True)
     mean = gp.prior_means(model, X) + whitened.T @ residual
     return mean, GaussianProcessCovariance(model, X, whitened, factor)
