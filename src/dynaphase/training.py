@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from dynaphase.acquisition import Pool, acquisition_from_name
+from dynaphase.acquisition import acquisition_from_name, make_pool
 from dynaphase.composition import Composition
 from dynaphase.config import CampaignConfig
 from dynaphase.errors import FitError
@@ -172,12 +172,17 @@ def choose_batch(
     # A pool of its own for every round: the same one again would offer only what was not worth taking before.
     pool_stream, choice_stream = np.random.SeedSequence([config.seed, number]).spawn(2)
     offered = [c for c in space.sobol(config.rounds.n_pool, pool_stream) if c not in known]
-    X = learned.features([*offered, *failed])
     acquisition = acquisition_from_name(config.rounds.acquisition)
-    posterior = None
-    if acquisition.needs_posterior:
-        posterior = learned.surrogate.posterior(X, JUDGED, n_replicates=config.design.n_replicates)
-    pool = Pool(X, posterior, pending=range(len(offered), len(X)))
+    goal = config.goal.goal() if getattr(acquisition, "needs_goal", False) else None
+    pool = make_pool(
+        learned.features(offered),
+        learned.surrogate if acquisition.needs_posterior else None,
+        simulated=learned.training.X,
+        failed=learned.features(list(failed)) if failed else None,
+        targets=JUDGED if goal is None else goal.targets,
+        n_replicates=config.design.n_replicates,
+        goal=goal,
+    )
     chosen = acquisition.select(pool, config.rounds.batch, np.random.default_rng(choice_stream))
     return [offered[index] for index in chosen]
 
