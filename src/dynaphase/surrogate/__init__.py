@@ -16,6 +16,7 @@ Takes arrays, knows nothing of records or campaigns; importing it loads neither 
 
 from __future__ import annotations
 
+from dynaphase.surrogate.feasibility import Feasibility, FeasibilityReport, fit_feasibility
 from dynaphase.surrogate.ladder import FitReport, Rung
 from dynaphase.surrogate.options import SurrogateOptions
 from dynaphase.surrogate.prediction import Comparison, JointPosterior, Prediction, predictions_to_json
@@ -25,6 +26,8 @@ from dynaphase.surrogate.targets import DEFAULT_TARGETS, Identity, Log10, LogitP
 __all__ = [
     "DEFAULT_TARGETS",
     "Comparison",
+    "Feasibility",
+    "FeasibilityReport",
     "FitReport",
     "Identity",
     "JointPosterior",
@@ -37,6 +40,7 @@ __all__ = [
     "Target",
     "Transform",
     "compare",
+    "fit_feasibility",
     "fit_surrogate",
     "leave_one_out",
     "predictions_to_json",
