@@ -17,6 +17,7 @@ Takes arrays, knows nothing of records or campaigns; importing it loads neither 
 
 from __future__ import annotations
 
+from dynaphase.surrogate.feasibility import Feasibility, FeasibilityReport, fit_feasibility
 from dynaphase.surrogate.ladder import FitReport, Rung
 from dynaphase.surrogate.options import SurrogateOptions
 from dynaphase.surrogate.prediction import Comparison, JointPosterior, Prediction, Scale, predictions_to_json
@@ -26,6 +27,8 @@ from dynaphase.surrogate.targets import DEFAULT_TARGETS, Identity, Log10, LogitP
 __all__ = [
     "DEFAULT_TARGETS",
     "Comparison",
+    "Feasibility",
+    "FeasibilityReport",
     "FitReport",
     "Identity",
     "JointPosterior",
@@ -39,6 +42,7 @@ __all__ = [
     "Target",
     "Transform",
     "compare",
+    "fit_feasibility",
     "fit_surrogate",
     "leave_one_out",
     "predictions_to_json",
