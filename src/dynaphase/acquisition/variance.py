@@ -101,20 +101,31 @@ class IntegratedVariance:
 
 
 def _removed_variance(pool: Pool, known: Conditioned, weights: FloatArray) -> Callable[[], FloatArray]:
-    """A function that answers the score (n,) after what has been observed by then."""
+    """A function that answers the score (n,) after what has been observed by then.
+
+    With A_i = Σ_j u_j cov(i, j)², a further factor F (`Conditioned`) changes it by
+
+        A_i ← A_i − 2 F_i Σ_j u_j F_j cov(i, j) + F_i² Σ_j u_j F_j²
+
+    so that one product with the first covariance serves each choice.
+    """
     points, shares = integration_points(pool.weights)
     covariance = known.between(points, np.arange(len(pool.X)))
-    n_seen = known.factors.shape[1]
+    removed = np.stack([shares @ one**2 for one in covariance])
+    n_first = n_seen = known.factors.shape[1]
 
     def score() -> FloatArray:
         nonlocal n_seen
-        for factor in known.factors[:, n_seen:].transpose(1, 0, 2):
-            for target, one in enumerate(factor):
-                covariance[target] -= np.outer(one[points], one)
-        n_seen = known.factors.shape[1]
-        removed = np.stack([shares @ one**2 for one in covariance])
+        while n_seen < known.factors.shape[1]:
+            for target, factors in enumerate(known.factors):
+                new, since = factors[n_seen], factors[n_first:n_seen]
+                weighted = shares * new[points]
+                shared = weighted @ covariance[target] - (since[:, points] @ weighted) @ since
+                removed[target] += new * (new * (weighted @ new[points]) - 2 * shared)
+            n_seen += 1
         total = known.variance + known.posterior.noise
-        return np.asarray(weights @ np.divide(removed, total, out=np.zeros_like(removed), where=total > 0))
+        gain = np.divide(removed.clip(0), total, out=np.zeros_like(removed), where=total > 0)
+        return np.asarray(weights @ gain)
 
     return score
 
