@@ -24,7 +24,7 @@ from dynaphase.acquisition.conditioning import Conditioned
 from dynaphase.acquisition.improvement import log_expected_improvement
 from dynaphase.config import GoalSection, load_config, make_config
 from dynaphase.errors import ConfigError, InputError
-from dynaphase.surrogate import Identity, JointPosterior, Log10, LogitPercent, Scale, Target
+from dynaphase.surrogate import JointPosterior, Log10, LogitPercent, Scale, Target
 from tests.test_acquisition import covariance, joint, posterior_of
 
 RNG = np.random.default_rng
@@ -74,7 +74,7 @@ class TestGoal:
         assert load_config(tmp_path / "c.toml") == config
         assert config.goal.goal() == Goal.parse(["max stability_score"], ["a_b >= 1e-5"], [60.0])
         assert GoalSection().goal().constraints == ()
-        with pytest.raises(ConfigError, match="goal.*the target comes first"):
+        with pytest.raises(ConfigError, match=r"goal.*the target comes first"):
             make_config({"goal": {"constraints": ["1 <= a"]}})
 
 
