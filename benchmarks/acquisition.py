@@ -57,7 +57,7 @@ def measure(case: str) -> dict[str, Any]:
     """Time and memory of one acquisition, and its batch."""
     X, Y = records()
     surrogate = fit_surrogate(X, Y)
-    acquisition = acquisition_from_name(case.split(" ")[0])
+    acquisition = acquisition_from_name(case.split(" ", maxsplit=1)[0])
     for _ in range(2):
         wall, cpu = time.perf_counter(), time.process_time()
         pool = make_pool(lattice(), surrogate, simulated=X, goal=CASES[case], targets=TARGETS)
