@@ -30,7 +30,7 @@ from dynaphase.composition import Composition
 from dynaphase.errors import CompositionError, ConfigError, unknown_choice
 from dynaphase.materials.base import MaterialSystem
 
-__all__ = ["MAX_LATTICE", "SAMPLERS", "Line", "Neighbourhood", "Sampler", "Simplex", "make_sampler"]
+__all__ = ["MAX_ELEMENTS", "MAX_LATTICE", "SAMPLERS", "Line", "Neighbourhood", "Region", "Sampler", "Simplex", "make_sampler"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -74,6 +74,28 @@ class Sampler(Protocol):
 
     def grid(self, system: MaterialSystem, n_per_axis: int) -> list[Composition]:
         """Regular grid that includes the edges of the region."""
+        ...
+
+
+@runtime_checkable
+class Region(Sampler, Protocol):
+    """A sampler whose region is cut by constraints: its uniform map and its coordinates are two things."""
+
+    @property
+    def cube_dimension(self) -> int:
+        """Number of coordinates that `from_cube` takes."""
+        ...
+
+    def from_cube(self, system: MaterialSystem, points: FloatArray) -> list[Composition]:
+        """Compositions at points of the unit cube, shape (m, cube_dimension); uniform points become uniform."""
+        ...
+
+    def contains(self, system: MaterialSystem, composition: Composition) -> bool:
+        """Whether the composition lies in the region, edges included."""
+        ...
+
+    def corners(self, system: MaterialSystem) -> list[Composition]:
+        """Extreme compositions of the region."""
         ...
 
 
