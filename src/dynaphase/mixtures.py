@@ -47,8 +47,8 @@ VANISHING: Final = 1e-10
 MAX_LISTED: Final = 300_000
 """Most lattice points that are tried for a grid."""
 
-FEW: Final = 500
-"""A grid with fewer compositions is filled up with an even sequence."""
+FEW: Final = 200
+"""A grid with fewer compositions than this times its dimension is filled up with as many of an even sequence."""
 
 
 @dataclass(frozen=True)
@@ -214,10 +214,12 @@ class Mixtures:
         found = self._lattice(n_per_axis)
         corners = self._corners[self._is_inside(self._corners)][: MAX_LATTICE - len(found)]
         pool = dict.fromkeys(self._composition(row) for row in np.concatenate([found, corners]))
-        if len(pool) < FEW:
+        few = FEW * self.cube_dimension
+        if len(pool) < few:
             from scipy.stats import qmc
 
-            points = qmc.Sobol(self.cube_dimension, scramble=True, rng=np.random.default_rng(0)).random_base2(9)
+            sequence = qmc.Sobol(self.cube_dimension, scramble=True, rng=np.random.default_rng(0))
+            points = sequence.random_base2(few.bit_length())
             pool |= dict.fromkeys(self.from_cube(system, points))
         return list(pool)
 
@@ -333,8 +335,8 @@ class Mixtures:
         if limit and limit == self.max_elements < len(self.elements):
             texts.append(f"max_elements = {self.max_elements}")
         return (
-            "[space] leaves no composition: " + "; ".join(f"'{text}'" for text in texts) + " cannot hold together with "
-            f"fractions of {', '.join(self.elements)} that sum to 1; loosen one of them"
+            f"[space] leaves no composition: {' and '.join(repr(text) for text in texts)} cannot hold for fractions of "
+            f"{', '.join(self.elements)} that sum to 1; loosen {'one of them' if len(texts) > 1 else 'it'}"
         )
 
 

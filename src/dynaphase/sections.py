@@ -112,8 +112,8 @@ class Section:
                 texts = fewer
         return (
             f"[space] leaves no composition of the sampler '{self.name}': "
-            + ", ".join(f"'{text}'" for text in texts)
-            + " cannot hold there together; loosen one of them or use the sampler 'simplex'"
+            f"{' and '.join(repr(text) for text in texts)} cannot hold there; loosen "
+            f"{'one of them' if len(texts) > 1 else 'it'}, or use the sampler 'simplex'"
         )
 
     def _rows_of(self, texts: Sequence[str]) -> tuple[list[tuple[float, ...]], list[tuple[float, ...]]]:
