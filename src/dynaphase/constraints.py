@@ -167,4 +167,3 @@ def _unknown(name: str, text: str, elements: Sequence[str]) -> ConfigError:
 
 def _wrong(text: str, why: str) -> ConfigError:
     return ConfigError(f"constraint '{text}': {why}")
-

@@ -25,7 +25,7 @@ from dynaphase.constraints import Linear
 from dynaphase.errors import CompositionError, ConfigError
 from dynaphase.materials.base import MaterialSystem
 from dynaphase.polytope import TOLERANCE, Polytope, largest_slack
-from dynaphase.samplers import MAX_ELEMENTS, MAX_LATTICE
+from dynaphase.samplers import MAX_ELEMENTS, MAX_LATTICE, Region
 
 __all__ = ["LEAST_SHARE", "Mixtures", "accepted_supports"]
 
@@ -52,7 +52,7 @@ FEW: Final = 200
 
 
 @dataclass(frozen=True)
-class Mixtures:
+class Mixtures(Region):
     """All mixtures within bounds and constraints.
 
     Coordinates are the fractions of all n elements, each scaled so that its least and largest value in the region are
@@ -84,7 +84,9 @@ class Mixtures:
             )
         if not any(self._supports(self.max_elements)):
             fewest = min(map(len, self.accepted))
-            raise ConfigError(f"max_elements = {self.max_elements}: the material system needs at least {fewest} elements")
+            raise ConfigError(
+                f"max_elements = {self.max_elements}: the material system needs at least {fewest} elements"
+            )
         if not self._is_possible(range(self._n_rules), self.max_elements):
             raise ConfigError(self._contradiction())
 
@@ -140,19 +142,24 @@ class Mixtures:
         fractions = self._fractions(composition)
         return bool(abs(fractions.sum() - 1) <= TOLERANCE and self._is_inside(fractions[None])[0])
 
+    @cached_property
+    def _all_rows(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        return self._rows(range(len(self.elements)), self.constraints)
+
     def _is_inside(self, fractions: FloatArray) -> npt.NDArray[np.bool_]:
-        rows, limits, equations, values = self._rows(range(len(self.elements)), self.constraints)
+        rows, limits, equations, values = self._all_rows
         inside = np.all(fractions @ rows.T <= limits + TOLERANCE, axis=1)
         inside &= np.all(np.abs(fractions @ equations.T - values) <= TOLERANCE, axis=1)
         low, high = np.array(self.bounds).T
         is_present = fractions > TOLERANCE
         inside &= np.all((fractions <= high + TOLERANCE) & (~is_present | (fractions >= low - TOLERANCE)), axis=1)
-        kinds, kind = np.unique(is_present, axis=0, return_inverse=True)
-        may_be = [self._may_be_present(tuple(np.flatnonzero(present).tolist())) for present in kinds]
-        return inside & np.array(may_be, dtype=bool)[kind]
+        codes = is_present @ (1 << np.arange(len(self.elements)))
+        may_be = {int(code): self._may_be_present(int(code)) for code in set(codes.tolist())}
+        return inside & np.array([may_be[code] for code in codes.tolist()], dtype=bool)
 
-    def _may_be_present(self, present: Support) -> bool:
-        """Whether just these elements can be present: an element with a lower bound of 0 may be there with nothing."""
+    def _may_be_present(self, code: int) -> bool:
+        """Whether just these elements, bits of a number, can be present; a lower bound of 0 lets an element be away."""
+        present = tuple(i for i in range(len(self.elements)) if code >> i & 1)
         if self.accepted and present not in self.accepted:
             return False
         missing = [i for i in range(len(self.elements)) if i not in present]
@@ -245,9 +252,7 @@ class Mixtures:
         free = WEIGHABLE - int(low.sum())
         return low, free // step if free >= 0 else -1, free % step
 
-    def _anchored(
-        self, support: Support, low: npt.NDArray[np.int64], n_steps: int, rest: int, step: int
-    ) -> FloatArray:
+    def _anchored(self, support: Support, low: npt.NDArray[np.int64], n_steps: int, rest: int, step: int) -> FloatArray:
         steps = _tuples(n_steps, len(support))
         # What does not make a whole step goes to the largest share: corners and faces stay where they are.
         parts = low + step * steps
@@ -299,9 +304,7 @@ class Mixtures:
             np.array(rows).reshape(-1, m), np.array(limits), np.array(equations).reshape(-1, m), np.array(values)
         )  # fmt: skip
 
-    def _as_rows(
-        self, support: Support, rules: Iterable[int]
-    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    def _as_rows(self, support: Support, rules: Iterable[int]) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """The rules with these numbers: constraints first, then the bounds of each element."""
         chosen, m = set(rules), len(support)
         n_constraints = len(self.constraints)

@@ -111,9 +111,7 @@ class Polytope:
         starts = np.concatenate([[0.0], face.ends[:-1]])
         first[rows] = ((first[rows] - starts[branch]) / (face.ends - starts)[branch]).clip(0, 1)
         for number in np.unique(branch):
-            self._go_down(
-                face.parts[number], rows[branch == number], [*apexes, face.corners[0]], first, points, shares
-            )
+            self._go_down(face.parts[number], rows[branch == number], [*apexes, face.corners[0]], first, points, shares)
 
 
 def break_stick(points: FloatArray) -> FloatArray:

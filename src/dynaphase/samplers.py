@@ -18,6 +18,7 @@ mixed as in the reference; a composition off it belongs to neither ``neighbourho
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -30,7 +31,17 @@ from dynaphase.composition import Composition
 from dynaphase.errors import CompositionError, ConfigError, unknown_choice
 from dynaphase.materials.base import MaterialSystem
 
-__all__ = ["MAX_ELEMENTS", "MAX_LATTICE", "SAMPLERS", "Line", "Neighbourhood", "Region", "Sampler", "Simplex", "make_sampler"]
+__all__ = [
+    "MAX_ELEMENTS",
+    "MAX_LATTICE",
+    "SAMPLERS",
+    "Line",
+    "Neighbourhood",
+    "Region",
+    "Sampler",
+    "Simplex",
+    "make_sampler",
+]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -77,26 +88,25 @@ class Sampler(Protocol):
         ...
 
 
-@runtime_checkable
-class Region(Sampler, Protocol):
-    """A sampler whose region is cut by constraints: its uniform map and its coordinates are two things."""
+class Region(ABC):
+    """What a sampler has besides whose region is cut by constraints: its uniform map and its coordinates are two."""
 
     @property
+    @abstractmethod
     def cube_dimension(self) -> int:
         """Number of coordinates that `from_cube` takes."""
-        ...
 
+    @abstractmethod
     def from_cube(self, system: MaterialSystem, points: FloatArray) -> list[Composition]:
         """Compositions at points of the unit cube, shape (m, cube_dimension); uniform points become uniform."""
-        ...
 
+    @abstractmethod
     def contains(self, system: MaterialSystem, composition: Composition) -> bool:
         """Whether the composition lies in the region, edges included."""
-        ...
 
+    @abstractmethod
     def corners(self, system: MaterialSystem) -> list[Composition]:
         """Extreme compositions of the region."""
-        ...
 
 
 @dataclass(frozen=True)

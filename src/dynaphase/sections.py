@@ -19,7 +19,7 @@ from dynaphase.constraints import Linear
 from dynaphase.errors import CompositionError, ConfigError
 from dynaphase.materials.base import MaterialSystem
 from dynaphase.polytope import TOLERANCE, Polytope
-from dynaphase.samplers import Line, Neighbourhood
+from dynaphase.samplers import Line, Neighbourhood, Region
 
 __all__ = ["Section"]
 
@@ -36,7 +36,7 @@ FEW: Final = 100
 
 
 @dataclass(frozen=True)
-class Section:
+class Section(Region):
     """A neighbourhood or a line cut by constraints; coordinates are those of the uncut one.
 
     Raises

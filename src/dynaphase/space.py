@@ -216,9 +216,7 @@ def _count(n: int, least: int) -> int:
     return n
 
 
-def _checked_bounds(
-    bounds: Mapping[str, Sequence[float]], elements: Sequence[str]
-) -> dict[str, tuple[float, float]]:
+def _checked_bounds(bounds: Mapping[str, Sequence[float]], elements: Sequence[str]) -> dict[str, tuple[float, float]]:
     for element, limits in bounds.items():
         if element not in elements:
             raise unknown_choice("element of bounds", element, elements)
