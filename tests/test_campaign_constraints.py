@@ -44,6 +44,6 @@ def test_from_the_first_design_to_a_recommendation(tmp_path: Path, monkeypatch: 
 
 def test_a_contradiction_is_told_before_anything_is_made(tmp_path: Path) -> None:
     space = SPACE | {"constraints": ["Li >= 0.5", "Al + Zr >= 0.6"]}
-    with pytest.raises(ConfigError, match="'Li >= 0.5' and 'Al \\+ Zr >= 0.6' cannot hold"):
+    with pytest.raises(ConfigError, match=r"'Li >= 0\.5' and 'Al \+ Zr >= 0\.6' cannot hold"):
         Campaign.create(tmp_path / "c", config=tiny(space=space), system=SIX)
     assert not (tmp_path / "c").exists()

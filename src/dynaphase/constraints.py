@@ -25,6 +25,9 @@ FloatArray = npt.NDArray[np.float64]
 
 EXAMPLES: Final = "'Al + Ge <= 0.5', 'Li >= 2*Al', 'Al = Ge' or '0.1 <= Al <= 0.3'"
 
+LARGEST: Final = 1e100
+"""Largest number that may be written."""
+
 _SIGNS: Final = {"≤": "<=", "≥": ">=", "=<": "<=", "=>": ">=", "−": "-", "·": "*", "×": "*"}
 
 
@@ -109,8 +112,6 @@ def _row(left: dict[str, float], right: dict[str, float], sign: ast.cmpop, text:
         left, right = right, left
     terms = {name: left.get(name, 0.0) - right.get(name, 0.0) for name in left | right}
     bound = -terms.pop("", 0.0)
-    if not np.all(np.isfinite([bound, *terms.values()])):
-        raise _wrong(text, "its numbers must be finite")
     if not any(terms.values()):
         raise _wrong(text, "no element is left in it, so it says nothing about a composition")
     return _scaled(terms, bound, is_equation=isinstance(sign, ast.Eq), text=text)
@@ -118,29 +119,36 @@ def _row(left: dict[str, float], right: dict[str, float], sign: ast.cmpop, text:
 
 def _expression(node: ast.expr, text: str, elements: Sequence[str]) -> dict[str, float]:
     """Coefficients by element, the constant under the empty name."""
+    match node:
+        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+            if abs(value) > LARGEST:
+                raise _wrong(text, "its numbers must be finite")
+            found = {"": float(value)}
+        case ast.Name(id=name):
+            if name not in elements:
+                raise _unknown(name, text, elements)
+            found = {name: 1.0}
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            found = {name: -value for name, value in _expression(operand, text, elements).items()}
+        case ast.BinOp(left=left, op=op, right=right):
+            a, b = (_expression(side, text, elements) for side in (left, right))
+            found = _combined(a, b, op, text)
+        case _:
+            raise _wrong(text, f"only sums of elements times numbers are understood, for example {EXAMPLES}")
+    return found
 
-    def walk(inner: ast.expr) -> dict[str, float]:
-        match inner:
-            case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
-                return {"": float(value)}
-            case ast.Name(id=name):
-                if name not in elements:
-                    raise _unknown(name, text, elements)
-                return {name: 1.0}
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return {name: -value for name, value in walk(operand).items()}
-            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
-                return walk(operand)
-            case ast.BinOp(left=left, op=ast.Add() | ast.Sub() as op, right=right):
-                a, b, sign = walk(left), walk(right), 1.0 if isinstance(op, ast.Add) else -1.0
-                return {name: a.get(name, 0.0) + sign * b.get(name, 0.0) for name in a | b}
-            case ast.BinOp(left=left, op=ast.Mult(), right=right):
-                return _product(walk(left), walk(right), text)
-            case ast.BinOp(left=left, op=ast.Div(), right=right):
-                return _quotient(walk(left), walk(right), text)
-        raise _wrong(text, f"only sums of elements times numbers are understood, for example {EXAMPLES}")
 
-    return walk(node)
+def _combined(a: dict[str, float], b: dict[str, float], sign: ast.operator, text: str) -> dict[str, float]:
+    match sign:
+        case ast.Add():
+            return {name: a.get(name, 0.0) + b.get(name, 0.0) for name in a | b}
+        case ast.Sub():
+            return {name: a.get(name, 0.0) - b.get(name, 0.0) for name in a | b}
+        case ast.Mult():
+            return _product(a, b, text)
+        case ast.Div():
+            return _quotient(a, b, text)
+    raise _wrong(text, f"only +, -, * and / are understood, for example {EXAMPLES}")
 
 
 def _product(a: dict[str, float], b: dict[str, float], text: str) -> dict[str, float]:
