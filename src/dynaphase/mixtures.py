@@ -218,8 +218,9 @@ class Mixtures(Region):
         `MAX_LATTICE` in all.  Faces of lower bounds carry lattice points, other faces at least their corners.  Where a
         lattice finds little (an equation, a narrow region) an even sequence fills up.
         """
-        found = self._lattice(n_per_axis)
-        corners = self._corners[self._is_inside(self._corners)][: MAX_LATTICE - len(found)]
+        corners = self._corners[self._is_inside(self._corners)]
+        corners = corners[:: 1 + 4 * len(corners) // MAX_LATTICE]  # at most a quarter of the grid
+        found = self._lattice(n_per_axis, MAX_LATTICE - len(corners))
         pool = dict.fromkeys(self._composition(row) for row in np.concatenate([found, corners]))
         few = FEW * self.cube_dimension
         if len(pool) < few:
@@ -230,7 +231,7 @@ class Mixtures(Region):
             pool |= dict.fromkeys(self.from_cube(system, points))
         return list(pool)
 
-    def _lattice(self, n_per_axis: int) -> FloatArray:
+    def _lattice(self, n_per_axis: int, largest: int) -> FloatArray:
         may_repeat = any(low == 0 for low, _ in self.bounds)
         step, most = max(1, math.ceil(WEIGHABLE / (n_per_axis - 1))), float(MAX_LISTED)
         while True:
@@ -241,9 +242,9 @@ class Mixtures(Region):
                 found = np.concatenate([np.empty((0, len(self.elements))), *parts])
                 found = found[self._is_inside(found)]
                 found = np.unique(found, axis=0) if may_repeat else found
-                if len(found) <= MAX_LATTICE:
+                if len(found) <= largest:
                     return found
-                most = 1.05 * n_listed * MAX_LATTICE / len(found)
+                most = 1.05 * n_listed * largest / len(found)
             step += 1
 
     def _anchor(self, support: Support, step: int) -> tuple[npt.NDArray[np.int64], int, int]:
