@@ -25,7 +25,6 @@ from dynaphase.materials.table_files import read_table
 from dynaphase.recommend import Forecast, forecast, recommend
 from dynaphase.records import Candidate, Record, RecordStatus
 from dynaphase.rounds import Plan, Role, StopReason, initial_plan, next_plan, stop_reason
-from dynaphase.samplers import make_sampler
 from dynaphase.settings import ModelSettings, PhysicalSettings
 from dynaphase.space import CompositionSpace
 from dynaphase.store import Store
@@ -453,7 +452,7 @@ def _state(store: Store) -> _State:
 
 
 def _make_space(config: CampaignConfig, system: MaterialSystem) -> CompositionSpace:
-    return CompositionSpace(system, make_sampler(config.space.sampler, system))
+    return CompositionSpace.make(system, **config.space.model_dump())
 
 
 def _level(settings: ModelSettings) -> dict[str, str]:

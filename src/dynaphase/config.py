@@ -33,6 +33,19 @@ class SpaceSection(Section):
         "neighbourhood",
         description="neighbourhood: x in 0…0.9, lithium excess δ within ±0.4; line: δ = 0; simplex: everything",
     )
+    bounds: dict[str, list[float]] = Field(
+        {}, description="least and largest fraction of elements where present, { Al = [0.05, 0.3] }; simplex: from 0.02"
+    )
+    constraints: list[str] = Field(
+        [], description='linear rules on fractions of the varying elements, ["Al + Ge <= 0.5", "Li >= 2*Al"]'
+    )
+    max_elements: int = Field(0, ge=0, le=10, description="most elements present at a time; 0: all of them always")
+    element_prices: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        {}, description="your price of a kilogram of each varying element, { Li = …, Al = … }"
+    )
+    max_price: float = Field(
+        0.0, ge=0, description="most that a kilogram of the varying elements may cost; 0: no limit"
+    )
 
 
 class DesignSection(Section):
@@ -192,8 +205,11 @@ def _toml(value: object) -> str:
             return "true" if value else "false"
         case str():
             return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-        case list():
-            return "[" + ", ".join(_toml(item) for item in value) + "]"
+        case list() | tuple():
+            return "[" + ", ".join(map(_toml, value)) + "]"
+        case dict():
+            pairs = [f"{name if name.isalnum() else _toml(name)} = {_toml(v)}" for name, v in value.items()]
+            return "{ " + ", ".join(pairs) + " }" if pairs else "{}"
         case _:
             return repr(value)
 

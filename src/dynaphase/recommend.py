@@ -137,7 +137,10 @@ def _predicted_pool(
     learned: Learned, system: MaterialSystem, space: CompositionSpace
 ) -> tuple[list[Composition], FloatArray]:
     """Compositions that a laboratory would weigh in, with predicted S and log₁₀ σ of the ceramic."""
-    rounded = (_weighable(space, composition) for composition in space.grid(N_PER_AXIS))
+    grid = space.grid(N_PER_AXIS)
+    rounded = [_weighable(space, composition) for composition in grid]
+    if space.is_cut:  # a narrow region may hold nothing that is round
+        rounded = [new if space.contains(new) else old for new, old in zip(rounded, grid, strict=True)]
     pool = [composition for composition in dict.fromkeys(rounded) if space.contains(composition)]
     predictions = learned.predict(pool)
     return pool, np.column_stack([predictions[STABILITY].mean, predictions[SIGMA].transformed_mean])

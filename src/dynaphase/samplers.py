@@ -18,6 +18,7 @@ mixed as in the reference; a composition off it belongs to neither ``neighbourho
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -30,7 +31,17 @@ from dynaphase.composition import Composition
 from dynaphase.errors import CompositionError, ConfigError, unknown_choice
 from dynaphase.materials.base import MaterialSystem
 
-__all__ = ["MAX_LATTICE", "SAMPLERS", "Line", "Neighbourhood", "Sampler", "Simplex", "make_sampler"]
+__all__ = [
+    "MAX_ELEMENTS",
+    "MAX_LATTICE",
+    "SAMPLERS",
+    "Line",
+    "Neighbourhood",
+    "Region",
+    "Sampler",
+    "Simplex",
+    "make_sampler",
+]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -75,6 +86,27 @@ class Sampler(Protocol):
     def grid(self, system: MaterialSystem, n_per_axis: int) -> list[Composition]:
         """Regular grid that includes the edges of the region."""
         ...
+
+
+class Region(ABC):
+    """What a sampler has besides whose region is cut by constraints: its uniform map and its coordinates are two."""
+
+    @property
+    @abstractmethod
+    def cube_dimension(self) -> int:
+        """Number of coordinates that `from_cube` takes."""
+
+    @abstractmethod
+    def from_cube(self, system: MaterialSystem, points: FloatArray) -> list[Composition]:
+        """Compositions at points of the unit cube, shape (m, cube_dimension); uniform points become uniform."""
+
+    @abstractmethod
+    def contains(self, system: MaterialSystem, composition: Composition) -> bool:
+        """Whether the composition lies in the region, edges included."""
+
+    @abstractmethod
+    def corners(self, system: MaterialSystem) -> list[Composition]:
+        """Extreme compositions of the region."""
 
 
 @dataclass(frozen=True)
