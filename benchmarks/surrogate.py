@@ -5,7 +5,8 @@
 Eight input columns, as many as the features have; CPU seconds of one thread, the least of several runs after a first
 fit that loads the libraries; each case in a process of its own, whose peak memory is reported beside that of a process
 that has loaded the libraries and fitted ten records.  ``ratio_to_sklearn`` compares with the same work of
-scikit-learn's `GaussianProcessRegressor` (Matérn-5/2, one length a column, white noise, no restarts) where that is installed.
+scikit-learn's `GaussianProcessRegressor` (Matérn-5/2, one length a column, white noise, no restarts) where that
+is installed.
 """
 
 from __future__ import annotations

@@ -217,7 +217,7 @@ def _scaled_distance(theta: FloatArray, left: FloatArray, right: FloatArray) -> 
 def _from_sites(
     K: FloatArray, sites: FloatArray, n_yes: FloatArray, n_trials: FloatArray
 ) -> tuple[Approximation, FloatArray]:
-    """Make q = N(μ, V) with V⁻¹ = K⁻¹ + W and V⁻¹μ = b from sites (W, b); and the sites that its expectations ask for."""
+    """Make q = N(μ, V) with V⁻¹ = K⁻¹ + W and V⁻¹μ = b from sites (W, b), and the sites its expectations ask for."""
     W, b = sites
     root = np.sqrt(W)
     factor = np.linalg.cholesky(np.eye(len(K)) + root[:, None] * K * root)
@@ -234,7 +234,7 @@ def _from_sites(
 def _expectations(
     mean: FloatArray, variance: FloatArray, n_yes: FloatArray, n_trials: FloatArray
 ) -> tuple[float, FloatArray]:
-    """Sum of E[ln p(k | f)], and sites W = −E[∂² ln p], b = E[∂ ln p] + W·mean, shape (2, n), for f ~ N(mean, variance)."""
+    """Sum of E[ln p(k | f)]; sites W = −E[∂² ln p], b = E[∂ ln p] + W·mean, (2, n), for f ~ N(mean, variance)."""
     f = mean[:, None] + np.sqrt(variance)[:, None] * _NODES
     p = expit(f)
     expected = (n_yes[:, None] * log_expit(f) + (n_trials - n_yes)[:, None] * log_expit(-f)) @ _WEIGHTS

@@ -46,8 +46,8 @@ __all__ = [
     "quiet_torch",
     "shared_covariance",
     "smooth_covariance",
-    "whitened_data",
     "smooth_part",
+    "whitened_data",
 ]
 
 
