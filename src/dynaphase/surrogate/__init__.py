@@ -7,8 +7,10 @@ Takes arrays, knows nothing of records or campaigns; importing it loads neither 
 ``replicates``    several seeds of one composition → mean response and its noise
 ``gp``            the Gaussian process of one target and its priors
 ``ladder``        how it is fitted, and what happens when that fails
+``joined``        several targets in one model with correlated outputs
+``feasibility``   where simulations are done and where they fail (on ``binary_gp``)
 ``calibration``   recalibration of the intervals by leaving compositions out
-``options``       `SurrogateOptions`: trend, recalibration
+``options``       `SurrogateOptions`: trend, recalibration, joint outputs, levels of fidelity
 ``prediction``    what comes out: `Prediction`, `JointPosterior`, `Comparison`
 ``joint``         a Gaussian process's covariance at many candidates, block by block
 ``surrogate``     `fit_surrogate`, `Surrogate`, `leave_one_out`, `compare`

@@ -10,7 +10,7 @@ diagonal W, is the Gaussian nearest to it, that is, the one of highest
     L = Σ_i E_q[ln p(k_i | f_i)] − KL(q ‖ N(0, K))                                    (doi:10.1162/neco.2008.08-07-592)
 
 At the optimum W_i = −E_q[∂² ln p] and K⁻¹μ = E_q[∂ ln p]: a fixed point reached by full steps on these two, which is
-Newton's iteration with expectations in place of values at the mode (a natural-gradient step, doi:10.48550/arXiv.1703.04265).
+Newton's iteration with expectations in place of values at the mode (doi:10.48550/arXiv.1703.04265).
 With q stationary only K's own change counts in the gradient of L by a hyperparameter θ:
 
     ∂L/∂θ = ½ αᵀ(∂K/∂θ)α − ½ tr((K + W⁻¹)⁻¹ ∂K/∂θ),   α = K⁻¹μ
@@ -32,7 +32,18 @@ from dynaphase.errors import FitError
 from dynaphase.surrogate.gp import LogNormal
 from dynaphase.surrogate.targets import FloatArray
 
-__all__ = ["BINARY_PRIORS", "Approximation", "approximate", "covariance", "evidence_and_gradient", "latent_moments", "mean_probability", "optimise", "prior_medians", "sites_near"]
+__all__ = [
+    "BINARY_PRIORS",
+    "Approximation",
+    "approximate",
+    "covariance",
+    "evidence_and_gradient",
+    "latent_moments",
+    "mean_probability",
+    "optimise",
+    "prior_medians",
+    "sites_near",
+]
 
 BINARY_PRIORS: Final = {
     "lengthscale": LogNormal(0.5, 1.0),  # median × √(d/2), as for the targets
@@ -76,7 +87,7 @@ class Approximation:
 
 
 def prior_medians(n_dimensions: int) -> FloatArray:
-    """ln ℓ_1, …, ln ℓ_d, ln a at the prior medians."""
+    """Logarithms of the hyperparameters, ln ℓ_1, …, ln ℓ_d, ln a at the prior medians."""
     length = BINARY_PRIORS["lengthscale"].median * sqrt(n_dimensions / 2)
     return np.array([log(length)] * n_dimensions + [log(BINARY_PRIORS["signal_variance"].median)])
 
@@ -87,7 +98,9 @@ def covariance(theta: FloatArray, left: FloatArray, right: FloatArray) -> FloatA
     return np.asarray(_VARIANCE_OF_CONSTANT + np.exp(theta[-1]) * (1 + s + s**2 / 3) * np.exp(-s))
 
 
-def approximate(K: FloatArray, n_yes: FloatArray, n_trials: FloatArray, start: FloatArray | None = None) -> Approximation:
+def approximate(
+    K: FloatArray, n_yes: FloatArray, n_trials: FloatArray, start: FloatArray | None = None
+) -> Approximation:
     """Gaussian nearest to the posterior at the observed compositions.
 
     Parameters
@@ -204,7 +217,7 @@ def _scaled_distance(theta: FloatArray, left: FloatArray, right: FloatArray) -> 
 def _from_sites(
     K: FloatArray, sites: FloatArray, n_yes: FloatArray, n_trials: FloatArray
 ) -> tuple[Approximation, FloatArray]:
-    """q = N(μ, V) with V⁻¹ = K⁻¹ + W and V⁻¹μ = b from sites (W, b); and the sites that its expectations ask for."""
+    """Make q = N(μ, V) with V⁻¹ = K⁻¹ + W and V⁻¹μ = b from sites (W, b), and the sites its expectations ask for."""
     W, b = sites
     root = np.sqrt(W)
     factor = np.linalg.cholesky(np.eye(len(K)) + root[:, None] * K * root)
@@ -221,7 +234,7 @@ def _from_sites(
 def _expectations(
     mean: FloatArray, variance: FloatArray, n_yes: FloatArray, n_trials: FloatArray
 ) -> tuple[float, FloatArray]:
-    """Σ E[ln p(k | f)], and the sites W = −E[∂² ln p], b = E[∂ ln p] + W·mean, shape (2, n), for f ~ N(mean, variance)."""
+    """Sum of E[ln p(k | f)]; sites W = −E[∂² ln p], b = E[∂ ln p] + W·mean, (2, n), for f ~ N(mean, variance)."""
     f = mean[:, None] + np.sqrt(variance)[:, None] * _NODES
     p = expit(f)
     expected = (n_yes[:, None] * log_expit(f) + (n_trials - n_yes)[:, None] * log_expit(-f)) @ _WEIGHTS
