@@ -120,7 +120,10 @@ class StopSection(Section):
     cpu_hours: float = Field(0.0, ge=0, description="processor hours in all; 0: no limit")
     patience: int = Field(4, ge=1, description="rounds without gain before it is given up")
     min_gain: float = Field(
-        0.02, ge=0, lt=1, description="gain: relative fall of the held-out error, or growth of the hypervolume (optimum)"
+        0.02,
+        ge=0,
+        lt=1,
+        description="gain: relative fall of the held-out error, or growth of the hypervolume (optimum)",
     )
     min_expected_gain: float = Field(
         0.01, ge=0, lt=1, description="optimum: what the next batch must be expected to add to the hypervolume"

@@ -76,7 +76,10 @@ def probability_pareto(
 
 
 def probability_beats(
-    learned: Learned, reference: Composition, compositions: Sequence[Composition], names: Sequence[str] = RECOMMENDED_FOR
+    learned: Learned,
+    reference: Composition,
+    compositions: Sequence[Composition],
+    names: Sequence[str] = RECOMMENDED_FOR,
 ) -> list[dict[str, float]]:
     r"""Probability that the mean response of each composition beats the reference's, by target, and in all (``both``).
 

@@ -53,7 +53,7 @@ class Saving:
     """What a campaign took and what random search would have needed for the same, in compositions.
 
     `n_random`, `ratio` and their 90 % intervals are None where nothing can be said, and `note` tells why.  Where
-    `is_bound`, the search was given up: more than that.
+    `is_bound`, the search was given up: more than that; where `has_open_end`, this holds for the upper end alone.
     """
 
     target: str
@@ -63,6 +63,7 @@ class Saving:
     n_random: float | None = None
     n_random_interval_90: tuple[float, float] | None = None
     is_bound: bool = False
+    has_open_end: bool = False
     note: str = ""
 
     @property
@@ -120,6 +121,7 @@ def saved_for_optimum(
         n_random=float(middle),
         n_random_interval_90=(float(low), float(high)),
         is_bound=bool(middle * (1 - share_failed) >= N_POOL),
+        has_open_end=bool(high * (1 - share_failed) >= N_POOL),
         note=f"{100 * share_failed:.0f} % of random compositions fail" if share_failed else "",
     )
 
@@ -155,7 +157,9 @@ def saved_for_accuracy(
     """Compositions to learn from that random search needs for the campaign's held-out error, one a target."""
     first = {composition for composition, role in plans[0].asked if role is Role.INITIAL}
     rows = np.array([composition in first for composition in learned.training.compositions])
-    available = list(dict.fromkeys(c for c, is_first in zip(learned.training.compositions, rows, strict=True) if is_first))
+    available = list(
+        dict.fromkeys(c for c, is_first in zip(learned.training.compositions, rows, strict=True) if is_first)
+    )
     method = "power law through the held-out errors of random subsets of the first design"
     savings = [Saving(name, method, learned.training.n_compositions) for name in names]
     if config.design.method != "random":
@@ -200,7 +204,7 @@ def _subset_errors(
 
 
 def _from_curve(saving: Saving, sizes: FloatArray, squares: FloatArray, final: FloatArray, n_first: int) -> Saving:
-    """n at which the curve of the subsets' errors (k, subsets, held-out) has the error of `final` (held-out,)."""
+    """Where the curve of the subsets' errors (k, subsets, held-out) reaches that of `final` (held-out,)."""
     rng = np.random.default_rng(0)
     n_subsets, n_held_out = squares.shape[1:]
     if len(final) != n_held_out:
@@ -222,4 +226,5 @@ def _from_curve(saving: Saving, sizes: FloatArray, squares: FloatArray, final: F
         n_random=float(found[0]),
         n_random_interval_90=(float(low), float(high)),
         is_bound=bool(found[0] >= furthest),
+        has_open_end=bool(high >= furthest),
     )
