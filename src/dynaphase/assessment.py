@@ -43,8 +43,9 @@ def assess_further(
 ) -> dict[str, Any]:
     """Held-out pairs, coverage by strata, hypervolume; keys to be added to `Learned.assessment`.
 
-    ``held_out`` {target: {``observed``, ``predicted``}} on the quoted scale of the judged targets; ``coverage`` {target:
-    {stratum: {``n``, ``share``, ``interval_95``}}}; ``hypervolume`` {``observed``, ``expected_gain``, ``reference``}.
+    ``held_out`` {target: {``observed``, ``predicted``}} on the quoted scale of the judged targets; ``coverage``
+    {target: {stratum: {``n``, ``share``, ``interval_95``}}}; ``hypervolume`` {``observed``, ``expected_gain``,
+    ``reference``}.
     """
     held_out = {}
     for name in learned.assessment["accuracy"]:
@@ -103,7 +104,7 @@ def reference_point(learned: Learned, plans: Sequence[Plan]) -> FloatArray:
 
 
 def simulated_responses(learned: Learned) -> tuple[list[Composition], FloatArray]:
-    """Every simulated composition, held-out ones included, with mean S and mean log₁₀ σ of the ceramic, shape (n, 2)."""
+    """Every simulated composition, held-out ones too, with mean S and mean log₁₀ σ of the ceramic, shape (n, 2)."""
     names = [target.name for target in learned.surrogate.targets]
     columns = [names.index(name) for name in RECOMMENDED_FOR]
     responses: dict[Composition, list[FloatArray]] = {}
@@ -118,8 +119,8 @@ def expected_gain(learned: Learned, space: CompositionSpace, reference: FloatArr
     """What the best batch is expected to add to the hypervolume, relative to the present one; None where that is zero.
 
     The noisy expected hypervolume improvement of a batch (doi:10.48550/arXiv.2105.08195): in every joint draw of the
-    smooth responses, what the batch adds over what the *same draw* gives the simulated compositions, averaged.  The batch
-    is chosen greedily from a Sobol pool.
+    smooth responses, what the batch adds over what the *same draw* gives the simulated compositions, averaged.  The
+    batch is chosen greedily from a Sobol pool.
     """
     simulated, _ = simulated_responses(learned)
     known = [composition for composition in simulated if space.contains(composition)]

@@ -165,21 +165,24 @@ class CampaignConfig(Section):
     def _budget_covers_the_design(self) -> CampaignConfig:
         design, n_confirm, conclude = self.design, self.rounds.n_confirm, self.conclude
         if conclude.n_draws and self.model == "paper":
-            raise PydanticCustomError("draws", "the paper model has no uncertain parameters: set conclude.n_draws to 0")
+            raise PydanticCustomError(
+                "draws", "the paper model has no uncertain parameters: conclude.n_draws must be 0"
+            )
         needed = (design.n_initial + design.n_held_out + 1 + n_confirm) * design.n_replicates
         needed += conclude.n_draws * (conclude.n_compared + 1)
         if self.stop.budget < needed:
             raise PydanticCustomError(
                 "budget",
                 "the first design alone needs {needed} simulations (initial, held-out, the reference and "
-                "n_confirm recommendations, times n_replicates, and the draws of [conclude]): raise stop.budget or lower those",
+                "n_confirm recommendations, times n_replicates, and the draws of [conclude]): raise stop.budget or "
+                "lower those",
                 {"needed": needed},
             )
         return self
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Everything that decides which records are learned from; `stop` and `conclude` may change in a campaign's life."""
+        """What decides which records are learned from; `stop` and `conclude` may change in a campaign's life."""
         return self.model_dump(exclude={"stop", "conclude"})
 
     @property

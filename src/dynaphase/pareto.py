@@ -38,9 +38,9 @@ def is_pareto_optimal(values: npt.ArrayLike) -> npt.NDArray[np.bool_]:
 
 
 def hypervolume(values: npt.ArrayLike, reference: npt.ArrayLike) -> float:
-    """Area that the rows dominate above a reference point, two columns, both to be maximised.
+    """Area that the rows dominate above a reference point; two columns, both to be maximised.
 
-    The area of the union of the rectangles from `reference` to each row; rows that do not exceed it in both add nothing.
+    The union of the rectangles from `reference` to each row; rows that do not exceed it in both add nothing.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 r"""How sure a recommendation is, by the surrogate's own account: front, reference, draws of the whole response.
 
-What is drawn is the *smooth* response f of all compositions jointly, so that what two predictions have in common cancels.
-The nugget, where it belongs to the mean response, is independent from composition to composition: it is added where two
-compositions are compared, and left out where one is held against many, because the largest of hundreds of independent
-numbers would beat anything.
+What is drawn is the *smooth* response f of all compositions jointly, so that what two predictions have in common
+cancels.  The nugget, where it belongs to the mean response, is independent from composition to composition: it is added
+where two compositions are compared, and left out where one is held against many, because the largest of hundreds of
+independent numbers would beat anything.
 """
 
 from __future__ import annotations
@@ -59,9 +59,10 @@ def probability_pareto(
 ) -> FloatArray:
     """Probability that nothing clearly different in the region is better in every target at once, shape (n,).
 
-    The share of `N_DRAWS` joint draws in which no rival dominates the composition.  Rivals are `N_RIVALS` compositions of
-    a Sobol sequence and the other compositions, as far as they are `SEPARATION` away: against its closest neighbours, which
-    a laboratory could not tell from it, no composition is ever on the front.  More is better in all targets.
+    The share of `N_DRAWS` joint draws in which no rival dominates the composition.  Rivals are `N_RIVALS` compositions
+    of a Sobol sequence and the other compositions, as far as they are `SEPARATION` away: against its closest
+    neighbours, which a laboratory could not tell from it, no composition is ever on the front.  More is better in all
+    targets.
     """
     rng = np.random.default_rng(seed)
     everything = [*compositions, *space.sobol(N_RIVALS, seed)]
@@ -87,8 +88,8 @@ def probability_beats(
 
        P = \Phi\left[(\mu_1 - \mu_0)/\sqrt{v_1 + v_0 - 2 c_{10}}\right],
 
-    v the variances of both mean responses, c the covariance of what is smooth in them.  Targets are independent given the
-    records.  The reference against itself has no probability of a gain: ½.
+    v the variances of both mean responses, c the covariance of what is smooth in them.  Targets are independent given
+    the records.  The reference against itself counts ½.
     """
     from scipy.special import ndtr
 

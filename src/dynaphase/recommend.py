@@ -104,7 +104,7 @@ def recommend(
     They are those nearest to having the best S and the best such σ of the region at once: a composition's loss is the
     larger of its two distances to the best prediction, in `UNITS`, and each choice is at least `SEPARATION` away from
     those before it.  A composition that was simulated comes before one that is predicted to be better by no more than
-    `SEEING`.  Each comes with its probability of being on the Pareto front of `pareto_for`, and of beating the reference.
+    `SEEING`.  Each comes with its probabilities: of being on the front of `pareto_for`, of beating the reference.
     """
     pool, values = _predicted_pool(learned, system, space)
     X = space.to_unit(pool)

@@ -1,14 +1,13 @@
 """Whether a recommendation outlives what is not known of the material: the same draws for it and for the reference.
 
 Draws of the uncertain parameters are common to all compositions, so a parameter that shifts all of them alike takes no
-part in the comparison.  Their records are kept in the campaign's journal and are never learned from: they belong to other
-parameters.
+part in the comparison.  Their records are kept in the campaign's journal and are never learned from: they belong to
+other parameters.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import nan
 from typing import Any
 
 from dynaphase.composition import Composition
@@ -70,7 +69,7 @@ def robustness_of(
 
 
 def _win(value: float, other: float) -> float:
-    return 0.5 if value == other else float(value > other) if value == value and other == other else nan
+    return 0.5 if value == other else float(value > other)
 
 
 def _share(wins: Sequence[float]) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 r"""What random search would have needed for what a campaign has found.
 
-**Best compositions.**  The end is the hypervolume of S and log₁₀ σ of the ceramic over everything that was simulated.  The
-smooth responses of these compositions and of a pool of the region are drawn jointly from the final surrogate; in each
-draw, random orders of the pool are followed until their hypervolume is as large.  A draw gives the median over the orders,
-the draws give the interval: it holds what the surrogate does not know, not the luck of a single search.
+**Best compositions.**  The end is the hypervolume of S and log₁₀ σ of the ceramic over everything that was simulated.
+The smooth responses of these compositions and of a pool of the region are drawn jointly from the final surrogate; in
+each draw, random orders of the pool are followed until their hypervolume is as large.  A draw gives the median over the
+orders, the draws give the interval: it holds what the surrogate does not know, not the luck of a single search.
 
 **Accuracy.**  Surrogates are fitted to random subsets of the first random design and judged on the same held-out
 compositions.  With the power law :math:`e = a\,n^{-b}` through their errors, random search has the final error at

@@ -6,8 +6,8 @@ A surrogate that is too sure of itself would stop any rule that believes it, so 
   nRMSE ≤ nRMSE\ :sub:`wanted` for the one-sided bounds of a bootstrap over compositions (the figures themselves at
   confidence ½), while the 90 % intervals do not cover significantly too little.
 * **no gain**: the held-out error, or with the goal ``optimum`` the hypervolume of what was simulated, has not moved for
-  `patience` rounds; for the optimum the surrogate must besides expect less than `min_expected_gain` from the next batch,
-  and its intervals must cover what they should.
+  `patience` rounds; for the optimum the surrogate must besides expect less than `min_expected_gain` from the next
+  batch, and its intervals must cover what they should.
 * **budget**, of simulations and of processor hours.
 """
 

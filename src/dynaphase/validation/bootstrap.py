@@ -35,8 +35,8 @@ def accuracy_intervals(
 
     Pairs are drawn with replacement; the interval is the bias-corrected and accelerated one
     (doi:10.1080/01621459.1987.10478410).  From a dozen pairs a bootstrap claims too much, so either end is the further
-    one of its own and of normal theory's (χ² for the squared errors, Fisher's transform for r).  The range that nRMSE is
-    divided by stays that of all the values: it belongs to the question, and the range of a resample is never larger.
+    one of its own and of normal theory's (χ² for the squared errors, Fisher's transform for r).  The range that nRMSE
+    is divided by stays that of all the values: it belongs to the question, and no resample has a larger one.
     Both ends of the interval of level 2c − 1 are one-sided bounds of confidence c.
 
     Parameters
