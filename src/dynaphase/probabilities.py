@@ -41,11 +41,12 @@ def draw_responses(
     ndarray, shape (n, n_targets, n_compositions)
     """
     joint = learned.posterior(compositions, names)
+    covariances = joint.covariance
     found = np.empty((n, len(names), len(compositions)))
     for t, name in enumerate(names):
         fitted = learned.surrogate.fitted[name]
         standard = rng.standard_normal((n, len(compositions)))
-        drawn = joint.mean[t] + standard @ _root(joint.covariance[t]).T
+        drawn = joint.mean[t] + standard @ _root(covariances[t]).T
         found[:, t] = fitted.centre + fitted.scale * drawn
     return found
 
@@ -95,10 +96,11 @@ def probability_beats(
 
     everything = [reference, *compositions]
     predictions, joint = learned.predict(everything), learned.posterior(everything, names)
+    covariances = joint.covariance
     found: list[dict[str, float]] = [{} for _ in compositions]
     for t, name in enumerate(names):
         mean, variance = predictions[name].transformed_mean, predictions[name].transformed_std ** 2
-        common = learned.surrogate.fitted[name].scale ** 2 * joint.covariance[t, 0]
+        common = learned.surrogate.fitted[name].scale ** 2 * covariances[t, 0]
         for i, composition in enumerate(compositions, start=1):
             spread = float(np.sqrt(max(variance[0] + variance[i] - 2 * common[i], 0.0)))
             gain = float(mean[i] - mean[0])
