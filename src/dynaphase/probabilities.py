@@ -72,8 +72,8 @@ def probability_pareto(
     found = np.empty(len(compositions))
     for i in range(len(compositions)):
         is_rival = np.linalg.norm(unit - unit[i], axis=1) >= SEPARATION
-        is_better = (drawn[:, :, is_rival] > drawn[:, :, i, None]).all(axis=1)
-        found[i] = 1 - is_better.any(axis=1).mean()
+        is_better = np.all(drawn[:, :, is_rival] > drawn[:, :, i, None], axis=1)
+        found[i] = 1 - np.mean(np.any(is_better, axis=1))
     return found
 
 

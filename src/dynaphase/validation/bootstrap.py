@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -85,11 +86,12 @@ def _wider(one: Interval, other: Interval) -> Interval:
     return min(one[0], other[0]), max(one[1], other[1])
 
 
-def _bootstrap(data: tuple[FloatArray, ...], statistic: object, level: float, seed: int) -> Interval:
+def _bootstrap(data: Sequence[FloatArray], statistic: Callable[..., Any], level: float, seed: int) -> Interval:
     from scipy import stats
 
     found = NO_INTERVAL
-    for method in ("BCa", "percentile"):  # without any scatter the first is not defined
+    methods: tuple[Literal["BCa", "percentile"], ...] = ("BCa", "percentile")
+    for method in methods:  # without any scatter the first is not defined
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             interval = stats.bootstrap(

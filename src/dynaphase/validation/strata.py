@@ -55,10 +55,11 @@ def coverage_of(
     from scipy.special import ndtri
     from scipy.stats import binomtest
 
-    is_inside = np.abs(finite("z_scores", z_scores)) <= ndtri(0.95)
+    z = finite("z_scores", z_scores)
+    is_inside = np.abs(z) <= ndtri(0.95)
     found = {}
     for name, mask in {"all": np.ones(len(is_inside), dtype=bool), **strata}.items():
-        same_shape(f"the stratum {name}", mask, is_inside)
+        same_shape(f"the stratum {name}", mask.astype(float), z)
         n, n_inside = int(mask.sum()), int(is_inside[mask].sum())
         if n >= least or name == "all":
             wilson = binomtest(n_inside, n).proportion_ci(0.95, method="wilson")
