@@ -228,9 +228,7 @@ def test_robustness_counts_the_draws() -> None:
     assert robustness_of(one, reference, {}, config, "lagp", 4) is None
 
 
-def test_the_draws_of_a_campaign_are_kept_apart_and_resumed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: Path
-) -> None:
+def test_the_draws_of_a_campaign_are_kept_apart_and_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the chain of the physical model replaced: what is tested is who is asked for, and what is learned from."""
     from dynaphase import campaign as campaign_module
 

@@ -285,7 +285,7 @@ class Campaign:
             n_planned = sum(len(p.candidates(self.config, self.system.name)) for p in state.plans)
             cpu_hours = sum(record.cpu_seconds for record in state.records.values()) / 3600
             found = verdict(self.config, state.assessments, n_planned, cpu_hours)
-            following = self._following(state, found and found.reason)
+            following = self._following(state, None if found is None else found.reason)
             if following is not None:
                 store.log("planned", following.to_json())
             elif found is not None:

@@ -218,8 +218,8 @@ def _from_curve(saving: Saving, sizes: FloatArray, squares: FloatArray, final: F
         wanted = np.log(final[rows].mean()) / 2
         slopes.append(-slope)
         found.append(min(np.exp(min((start - wanted) / -slope, 50.0)), furthest) if slope < 0 else furthest)
-    lowest, low, high = np.quantile(slopes[1:], 0.05), *np.quantile(found[1:], [0.05, 0.95])
-    if lowest <= 0:
+    low, high = np.quantile(found[1:], [0.05, 0.95])
+    if np.quantile(slopes[1:], 0.05) <= 0:
         return replace(saving, note="the error of the random subsets does not clearly fall with their size")
     return replace(
         saving,
