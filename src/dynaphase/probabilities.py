@@ -73,7 +73,8 @@ def probability_pareto(
     for i in range(len(compositions)):
         is_rival = np.linalg.norm(unit - unit[i], axis=1) >= SEPARATION
         is_better = np.all(drawn[:, :, is_rival] > drawn[:, :, i, None], axis=1)
-        found[i] = 1 - np.mean(np.any(is_better, axis=1))
+        n_free = N_DRAWS - np.count_nonzero(np.any(is_better, axis=1))
+        found[i] = (n_free + 0.5) / (N_DRAWS + 1)  # no number of draws makes certain
     return found
 
 

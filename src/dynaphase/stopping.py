@@ -186,7 +186,7 @@ def _describe(assessment: Assessment) -> str:
     for name, a in assessment["accuracy"].items():
         bounds = _intervals(assessment, name, 0.9)
         parts.append(
-            f"{SYMBOLS.get(name, name)} nRMSE {a['nrmse']:.3f}{_range(bounds.nrmse)}, r {a['r']:.3f}{_range(bounds.r)}"
+            f"{SYMBOLS.get(name, name)} nRMSE {a['nrmse']:.3f}{_range(bounds.nrmse)}, r {_merit(a['r'])}{_range(bounds.r)}"
             + (f", coverage {_coverage([a])}" if a.get("coverage_90") is not None else "")
         )
     n = next(iter(assessment["accuracy"].values())).get("n_held_out")
@@ -200,7 +200,12 @@ def _coverage(targets: Any) -> str:
 
 
 def _range(interval: tuple[float, float]) -> str:
-    return "" if interval[0] != interval[0] else f" ({interval[0]:.3f}–{interval[1]:.3f})"
+    return "" if interval[0] != interval[0] else f" ({_merit(interval[0])}–{_merit(interval[1])})"
+
+
+def _merit(value: float) -> str:
+    """Three decimals, a correlation never rounded to certainty."""
+    return ">0.999" if 0.9995 <= value < 1 else f"{value:.3f}"
 
 
 def _rounds(n: int) -> str:

@@ -52,7 +52,7 @@ def stopped_sentence(status: Mapping[str, Any]) -> str:
     if reason is None:
         return "It is not finished and can go on."
     words = status.get("stopped_in_words")
-    return _STOPPED[reason] + (f": {words}." if words else ".")
+    return _STOPPED[reason] + (f": {words}.".replace(" %", "\u00a0%") if words else ".")
 
 
 def coverage_by_strata(evidence: Evidence) -> dict[str, dict[str, Coverage]]:
