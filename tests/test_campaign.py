@@ -20,7 +20,7 @@ from dynaphase.campaign import CONFIG_NAME, Campaign
 from dynaphase.composition import Composition
 from dynaphase.errors import CampaignError, CompositionError, ConfigError, FitError, Interrupted
 from dynaphase.records import Candidate, Record, RecordStatus
-from dynaphase.rounds import StopReason
+from dynaphase.stopping import StopReason
 from tests.conftest import tiny
 
 

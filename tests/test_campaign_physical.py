@@ -21,7 +21,7 @@ from dynaphase.records import Candidate, Record, RecordStatus
 from dynaphase.report import evidence as evidence_module
 from dynaphase.report.evidence import CURRENT, gather
 from dynaphase.report.page import render
-from dynaphase.rounds import StopReason
+from dynaphase.stopping import StopReason
 from dynaphase.training import choose_batch
 from tests.conftest import tiny, tiny_physical
 

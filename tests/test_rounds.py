@@ -4,7 +4,7 @@ import pytest
 
 from dynaphase.config import CampaignConfig, make_config
 from dynaphase.materials import get_system
-from dynaphase.rounds import Plan, Role, StopReason, initial_plan, next_plan, replicate_seeds, stop_reason
+from dynaphase.rounds import Plan, Role, initial_plan, next_plan, replicate_seeds
 from dynaphase.samplers import make_sampler
 from dynaphase.space import CompositionSpace
 
@@ -52,31 +52,3 @@ def test_a_chosen_batch_is_active_and_a_recommendation_is_confirmed() -> None:
     assert (plan.number, plan.asked) == (3, ((LAGP.reference, Role.ACTIVE),))
     assert not plan.is_confirmation
     assert next_plan(4, [LAGP.reference], Role.CONFIRMATION).is_confirmation
-
-
-def errors(*worst: float, r: float = 0.9) -> list[dict[str, dict[str, float]]]:
-    return [{"S": {"r": r, "nrmse": value}, "σ": {"r": 0.99, "nrmse": 0.01}} for value in worst]
-
-
-def test_stopping() -> None:
-    asked = config(stop={"r": 0.95, "nrmse": 0.1, "budget": 100, "patience": 2, "min_gain": 0.05})
-    assert stop_reason(asked, errors(0.2), 38) is None
-    assert stop_reason(asked, errors(0.05), 38) is None, "r is not there yet"
-    assert stop_reason(asked, errors(0.05, r=0.96), 38) is StopReason.ACCURACY
-    assert stop_reason(asked, errors(0.2), 75) is StopReason.BUDGET, "8 + 5 compositions × 2 seeds would make 101"
-    assert stop_reason(asked, errors(0.2), 74) is None
-    assert stop_reason(asked, errors(0.2, 0.199, 0.198), 60) is StopReason.NO_GAIN
-    assert stop_reason(asked, errors(0.2, 0.199, 0.15), 60) is None
-    assert stop_reason(asked, errors(0.3, 0.2, 0.199), 60) is None, "two rounds ago it was still falling"
-
-
-def test_accuracy_waits_for_the_asked_rounds() -> None:
-    asked = config(stop={"min_rounds": 2, "budget": 500})
-    good = errors(0.05, r=0.99)
-    assert stop_reason(asked, good, 38) is None
-    assert stop_reason(asked, good * 3, 60) is StopReason.ACCURACY
-
-
-def test_an_undefined_correlation_never_counts_as_accurate() -> None:
-    asked = config(stop={"budget": 500})
-    assert stop_reason(asked, errors(0.05, r=float("nan")), 38) is None

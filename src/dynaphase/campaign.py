@@ -6,11 +6,12 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from dynaphase.assessment import assess_further
 from dynaphase.composition import Composition, CompositionLike
 from dynaphase.config import PRESETS, CampaignConfig, load_config, make_config
 from dynaphase.errors import CampaignError, ConfigError, Interrupted, unknown_choice
@@ -24,11 +25,14 @@ from dynaphase.materials.base import MaterialSystem
 from dynaphase.materials.table_files import read_table
 from dynaphase.recommend import Forecast, forecast, recommend
 from dynaphase.records import Candidate, Record, RecordStatus
-from dynaphase.rounds import Plan, Role, StopReason, initial_plan, next_plan, stop_reason
+from dynaphase.robustness import draw_candidates, is_drawn, robustness_of
+from dynaphase.rounds import Plan, Role, initial_plan, next_plan
+from dynaphase.savings import saved_for_accuracy, saved_for_optimum
 from dynaphase.settings import ModelSettings, PhysicalSettings
 from dynaphase.space import CompositionSpace
+from dynaphase.stopping import StopReason, Verdict, verdict
 from dynaphase.store import Store
-from dynaphase.training import Learned, choose_batch, learn
+from dynaphase.training import JUDGED, Learned, choose_batch, learn, traded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,8 +60,11 @@ class Observer:
     def assessed(self, assessment: Mapping[str, Any]) -> None:
         """The surrogate was fitted and judged."""
 
-    def stopped(self, reason: StopReason) -> None:
-        """The campaign ended."""
+    def drawing(self, n_open: int, n_total: int) -> None:
+        """Recommendations and reference are simulated under draws: `n_open` of `n_total` are still to be made."""
+
+    def stopped(self, verdict: Verdict) -> None:
+        """The campaign ended, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,12 @@ class _State:
 
     plans: tuple[Plan, ...]
     records: Mapping[str, Record]
+    """Those that are learned from or judged by."""
+    drawn: Mapping[str, Record]
+    """Those of other draws of the uncertain parameters."""
+    compared: tuple[Composition, ...]
+    """Compositions that are simulated under draws, beside the reference."""
+    saved: Sequence[Mapping[str, Any]]
     assessments: tuple[Mapping[str, Any], ...]
 
     @property
@@ -255,26 +268,30 @@ class Campaign:
         store.log("started", {"pid": os.getpid(), "n_workers": workers.n_workers})
         if not store.events("planned"):
             store.log("planned", initial_plan(self.config, self.space, self.system.reference).to_json())
-        for earlier in _state(store).plans[:-1]:  # what was lost with a worker in an earlier run
+        for earlier in self._state(store).plans[:-1]:  # what was lost with a worker in an earlier run
             self._simulate(store, workers, earlier, observer, check)
         while True:
             check()
-            plan = _state(store).plans[-1]
+            plan = self._state(store).plans[-1]
             self._simulate(store, workers, plan, observer, check)
-            state = _state(store)
+            state = self._state(store)
             if len(state.assessments) <= plan.number:
-                store.log("assessed", {"round": plan.number, **self._learn(state).assessment})
-                state = _state(store)
+                learned = self._learn(state)
+                further = assess_further(learned, state.plans, self.config, self.space)
+                store.log("assessed", {"round": plan.number, **learned.assessment, **further})
+                state = self._state(store)
             observer.assessed(state.assessments[-1])
             n_planned = sum(len(p.candidates(self.config, self.system.name)) for p in state.plans)
-            reason = stop_reason(self.config, [a["accuracy"] for a in state.assessments], n_planned)
-            following = self._following(state, reason)
+            cpu_hours = sum(record.cpu_seconds for record in state.records.values()) / 3600
+            found = verdict(self.config, state.assessments, n_planned, cpu_hours)
+            following = self._following(state, None if found is None else found.reason)
             if following is not None:
                 store.log("planned", following.to_json())
-            elif reason is not None:
-                store.log("stopped", {"reason": reason.value})
-                observer.stopped(reason)
-                return reason
+            elif found is not None:
+                self._conclude(store, workers, state, observer, check)
+                store.log("stopped", {"reason": found.reason.value, "words": found.words})
+                observer.stopped(found)
+                return found.reason
 
     def _following(self, state: _State, reason: StopReason | None) -> Plan | None:
         """The round after the last one: a batch, a confirmation of the recommendations, or none."""
@@ -290,6 +307,31 @@ class Campaign:
         unseen = [item.composition for item in best if item.composition not in known]
         return next_plan(last.number + 1, unseen, Role.CONFIRMATION) if unseen else None
 
+    def _conclude(
+        self, store: Store, workers: Workers, state: _State, observer: Observer, check: Callable[[], None]
+    ) -> None:
+        """Simulations under draws that are still open, and what random search would have needed."""
+        learned, n_draws = self._learn(state), self.config.conclude.n_draws
+        if n_draws:
+            best = recommend(learned, self.system, self.space, self.config.conclude.n_compared)
+            compared = [item.composition for item in best if item.composition != self.system.reference]
+            if tuple(compared) != state.compared:
+                store.log("compared", {"compositions": [list(composition.parts) for composition in compared]})
+            wanted = draw_candidates(self.config, self.system.name, [self.system.reference, *compared], n_draws)
+            kept = store.keys()
+            missing = [candidate for candidate in wanted if candidate.key not in kept]
+            if missing:
+                observer.drawing(len(missing), len(wanted))
+                self._evaluate(store, workers, missing, observer, check)
+        check()
+        tried = [composition for plan in state.plans for composition, role in plan.asked if role is not Role.ACTIVE]
+        n_failed = len(set(tried) & set(state.failed))
+        saved = [
+            saved_for_optimum(learned, state.plans, self.config, self.space, n_failed),
+            *saved_for_accuracy(learned, state.plans, self.config, JUDGED),
+        ]
+        store.log("saved", {"savings": [saving.to_json() for saving in saved]})
+
     def _simulate(
         self, store: Store, workers: Workers, plan: Plan, observer: Observer, check: Callable[[], None]
     ) -> None:
@@ -299,6 +341,16 @@ class Campaign:
         if not missing:
             return
         observer.planned(plan, len(missing), len(candidates))
+        self._evaluate(store, workers, missing, observer, check)
+
+    def _evaluate(
+        self,
+        store: Store,
+        workers: Workers,
+        missing: Sequence[Candidate],
+        observer: Observer,
+        check: Callable[[], None],
+    ) -> None:
         function = partial(evaluate_candidate, system=self.system)
         for outcome in run_all(workers, function, missing, self._failed, _lost):
             if isinstance(outcome, Record):
@@ -324,14 +376,15 @@ class Campaign:
     def status(self) -> dict[str, Any]:
         """Where the campaign stands, under the names of ``dynaphase status --json``."""
         with self._looking() as store:
-            state = _state(store)
+            state = self._state(store)
             last = store.events()[-1] if store.events() else None
         planned = {c.key for plan in state.plans for c in plan.candidates(self.config, self.system.name)}
         is_running = is_being_run(self.directory)
         stopped = last is not None and last.kind in ("stopped", "interrupted") and not is_running
-        reason = None
+        reason, words = None, None
         if stopped and last is not None:
             reason = last.content.get("reason", StopReason.INTERRUPTED.value)
+            words = last.content.get("words")
         accuracy = state.assessments[-1]["accuracy"] if state.assessments else {}
         return {
             "n_records": len(state.records),
@@ -344,24 +397,33 @@ class Campaign:
             "accuracy": {
                 name: {key: target[key] for key in ("r", "nrmse", "n_held_out")} for name, target in accuracy.items()
             },
+            "coverage": dict(state.assessments[-1].get("coverage", {})) if state.assessments else {},
             "failures": dict(state.failures),
+            "n_drawn": len(state.drawn),
+            "saved": list(state.saved) if stopped else [],
             "stopped_because": reason,
+            "stopped_in_words": words,
         }
 
     def records(self) -> list[Record]:
-        """All records, failures included, ordered by key; without fields."""
+        """All records that the campaign learns from or judges by, failures included, ordered by key; without fields."""
         with self._looking() as store:
-            return list(store.records().values())
+            return list(self._state(store).records.values())
+
+    def drawn_records(self) -> list[Record]:
+        """Records of recommendations and reference under draws of the uncertain parameters, ordered by key."""
+        with self._looking() as store:
+            return list(self._state(store).drawn.values())
 
     def plans(self) -> tuple[Plan, ...]:
         """What was asked for, round by round."""
         with self._looking() as store:
-            return _state(store).plans
+            return self._state(store).plans
 
     def assessments(self) -> list[dict[str, Any]]:
         """Accuracy and fit reports after each round."""
         with self._looking() as store:
-            return [dict(assessment) for assessment in _state(store).assessments]
+            return [dict(assessment) for assessment in self._state(store).assessments]
 
     def fields(self, key: str) -> Any:
         """Final fields of one record (xarray data set)."""
@@ -373,7 +435,7 @@ class Campaign:
         import pandas as pd
 
         with self._looking() as store:
-            state = _state(store)
+            state = self._state(store)
         roles = {
             candidate.key: (plan.number, role.value)
             for plan in state.plans
@@ -411,7 +473,7 @@ class Campaign:
             If there are too few simulations to learn from yet.
         """
         with self._looking() as store:
-            state = _state(store)
+            state = self._state(store)
         if not state.plans:
             raise CampaignError(
                 f"{self.directory} has no simulations yet; run it with 'dynaphase run {self.directory}'"
@@ -428,7 +490,33 @@ class Campaign:
         """Compositions to make next: `n` different ones, nearest to the best S and the best σ at once."""
         if n < 1:
             raise ConfigError(f"the number of suggestions must be at least 1, not {n}")
-        return recommend(self.learned(), self.system, self.space, n)
+        found = recommend(self.learned(), self.system, self.space, n, traded(self.config))
+        with self._looking() as store:
+            state = self._state(store)
+        return [replace(item, robust_to_draws=self._robustness(state, item.composition)) for item in found]
+
+    def _robustness(self, state: _State, composition: Composition) -> dict[str, Any] | None:
+        n_draws = max((r.candidate.settings.get("draw", 0) for r in state.drawn.values()), default=0)
+        reference = self.system.reference
+        records = {**state.records, **state.drawn}
+        return robustness_of(composition, reference, records, self.config, self.system.name, n_draws)
+
+    def _state(self, store: Store) -> _State:
+        records = store.records()
+        drawn = {key for key, record in records.items() if is_drawn(record, self.config)}
+        compared, saved = store.events("compared")[-1:], store.events("saved")[-1:]
+        return _State(
+            plans=tuple(Plan.from_json(event.content) for event in store.events("planned")),
+            records={key: record for key, record in records.items() if key not in drawn},
+            drawn={key: record for key, record in records.items() if key in drawn},
+            compared=tuple(
+                Composition(tuple((str(element), int(count)) for element, count in parts))
+                for event in compared
+                for parts in event.content["compositions"]
+            ),
+            saved=tuple(saving for event in saved for saving in event.content["savings"]),
+            assessments=tuple(event.content for event in store.events("assessed")),
+        )
 
     @contextmanager
     def _looking(self) -> Iterator[Store]:
@@ -441,14 +529,6 @@ class Campaign:
 
 def _lost(candidate: Candidate, reason: str) -> dict[str, str]:
     return {"key": candidate.key, "formula": str(candidate.composition), "reason": reason}
-
-
-def _state(store: Store) -> _State:
-    return _State(
-        plans=tuple(Plan.from_json(event.content) for event in store.events("planned")),
-        records=store.records(),
-        assessments=tuple(event.content for event in store.events("assessed")),
-    )
 
 
 def _make_space(config: CampaignConfig, system: MaterialSystem) -> CompositionSpace:

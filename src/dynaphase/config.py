@@ -120,12 +120,39 @@ class GoalSection(Section):
 class StopSection(Section):
     """When it is enough."""
 
+    goal: Literal["accuracy", "optimum"] = Field(
+        "accuracy", description="accuracy: predictions can be trusted; optimum: nothing better is found or expected"
+    )
     r: float = Field(0.95, gt=0, lt=1, description="wanted correlation on the held-out set, both targets")
     nrmse: float = Field(0.1, gt=0, description="wanted rms error on the held-out set over the range of its values")
+    confidence: float = Field(
+        0.9, ge=0.5, lt=1, description="with which both must hold beyond this held-out set; 0.5: the figures themselves"
+    )
     min_rounds: int = Field(0, ge=0, description="rounds of active learning before accuracy may stop it")
-    budget: int = Field(300, ge=1, description="simulations in all, held-out and reference ones included")
+    budget: int = Field(300, ge=1, description="simulations in all, held-out, reference and final ones included")
+    cpu_hours: float = Field(0.0, ge=0, description="processor hours in all; 0: no limit")
     patience: int = Field(4, ge=1, description="rounds without gain before it is given up")
-    min_gain: float = Field(0.02, ge=0, lt=1, description="relative fall of the held-out error that counts as gain")
+    min_gain: float = Field(
+        0.02,
+        ge=0,
+        lt=1,
+        description="gain: relative fall of the held-out error, or growth of the hypervolume (optimum)",
+    )
+    min_expected_gain: float = Field(
+        0.01, ge=0, lt=1, description="optimum: what the next batch must be expected to add to the hypervolume"
+    )
+
+
+class ConcludeSection(Section):
+    """What is said in the end."""
+
+    n_draws: int = Field(
+        0, ge=0, le=1000, description="draws of the uncertain parameters to compare with the reference under; 0: none"
+    )
+    n_compared: int = Field(5, ge=1, le=100, description="recommended compositions that are compared so")
+    pareto_with_current: bool = Field(
+        False, description="whether the critical current density counts for the Pareto front, beside S and σ"
+    )
 
 
 class CampaignConfig(Section):
@@ -145,24 +172,31 @@ class CampaignConfig(Section):
     rounds: RoundsSection = RoundsSection()
     goal: GoalSection = GoalSection()
     stop: StopSection = StopSection()
+    conclude: ConcludeSection = ConcludeSection()
 
     @model_validator(mode="after")
     def _budget_covers_the_design(self) -> CampaignConfig:
-        design, n_confirm = self.design, self.rounds.n_confirm
+        design, n_confirm, conclude = self.design, self.rounds.n_confirm, self.conclude
+        if conclude.n_draws and self.model == "paper":
+            raise PydanticCustomError(
+                "draws", "the paper model has no uncertain parameters: conclude.n_draws must be 0"
+            )
         needed = (design.n_initial + design.n_held_out + 1 + n_confirm) * design.n_replicates
+        needed += conclude.n_draws * (conclude.n_compared + 1)
         if self.stop.budget < needed:
             raise PydanticCustomError(
                 "budget",
                 "the first design alone needs {needed} simulations (initial, held-out, the reference and "
-                "n_confirm recommendations, times n_replicates): raise stop.budget or lower those",
+                "n_confirm recommendations, times n_replicates, and the draws of [conclude]): raise stop.budget or "
+                "lower those",
                 {"needed": needed},
             )
         return self
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Everything that decides which records there are; only `stop` may change in a campaign's life."""
-        return self.model_dump(exclude={"stop"})
+        """What decides which records are learned from; `stop` and `conclude` may change in a campaign's life."""
+        return self.model_dump(exclude={"stop", "conclude"})
 
     @property
     def ceramic_grain_size_nm(self) -> float:
@@ -173,10 +207,10 @@ class CampaignConfig(Section):
         """The file that reads back as this configuration, each option with its meaning."""
         head = "# A DynaPhase campaign. Start or resume it with: dynaphase run DIRECTORY\n"
         head += f"# Made from the preset '{preset}'.\n" if preset else ""
-        lines = [head + "# Once there are records, only [stop] may change.", ""]
+        lines = [head + "# Once there are records, only [stop] and [conclude] may change.", ""]
         content = self.model_dump()
         lines += [f"{name} = {_toml(content[name])}" for name in ("system", "model", "seed")]
-        for name in ("settings", "space", "design", "surrogate", "rounds", "goal", "stop"):
+        for name in ("settings", "space", "design", "surrogate", "rounds", "goal", "stop", "conclude"):
             section: type[BaseModel] = type(getattr(self, name))
             lines += ["", f"[{name}]  # {(section.__doc__ or '').strip().splitlines()[0].rstrip('.')}"]
             for option, value in content[name].items():
@@ -224,11 +258,12 @@ PRESETS: Final[dict[str, CampaignConfig]] = {
         settings=PhysicalSettings(fidelity="eikonal"),
         design=DesignSection(n_initial=24, n_held_out=12, n_replicates=3),
         rounds=RoundsSection(batch=4, n_pool=1000),
-        stop=StopSection(min_rounds=2, budget=160),
+        stop=StopSection(min_rounds=2, budget=160, confidence=0.5),  # twelve held-out compositions certify little
     ),
     "physical": PhysicalCampaignConfig(
         design=DesignSection(n_initial=60, n_held_out=30, n_replicates=3),
         stop=StopSection(min_rounds=2, budget=500),
+        conclude=ConcludeSection(n_draws=8),
     ),
     "paper": PaperCampaignConfig(
         settings=PaperSettings(stepping="exact"),

@@ -26,6 +26,17 @@ _COLUMNS: dict[str, tuple[str, str, str]] = {
 }
 """Predicted quantities: column, format, meaning."""
 
+_TRADED = ("stability_score", "ceramic_conductivity_S_per_cm")
+
+STRATA: dict[str, str] = {
+    "all": "all over the region",
+    "line": "on the stoichiometric line",
+    "off_line": "off the line",
+    "edge": "at the edge",
+    "noisy": "where replicates scatter most",
+}
+"""Parts of the held-out set in words."""
+
 N_REASONS = 5
 """Most reasons of failures that are shown."""
 
@@ -98,7 +109,7 @@ def describe_status(state: Mapping[str, Any]) -> list[str]:
         f"{state['n_records']} records ({state['n_failed']} failed) of {state['n_planned']} planned, "
         f"round {state['round']}",
         f"model {state['model']}, {_level(state)}",
-        f"stopped because: {reason}" if reason else now,
+        _why_stopped(reason, state.get("stopped_in_words")) if reason else now,
     ]
     failures = list(state["failures"].items())
     lines += [f"failed {n} times: {why}" for why, n in failures[:N_REASONS]]
@@ -108,7 +119,47 @@ def describe_status(state: Mapping[str, Any]) -> list[str]:
         f"{symbol}: r = {a['r']:.3f}, nRMSE = {a['nrmse']:.3f} on {a['n_held_out']} held-out compositions"
         for symbol, a in zip("Sσ", state["accuracy"].values(), strict=False)
     ]
+    lines += _low_coverage(state.get("coverage", {}))
+    if state.get("n_drawn"):
+        lines.append(f"{state['n_drawn']} further simulations under draws of the uncertain parameters")
+    return lines + describe_savings(state.get("saved", []))
+
+
+def _why_stopped(reason: str, words: str | None) -> str:
+    return f"stopped because: {reason}" + (f": {words}" if words else "")
+
+
+def _low_coverage(coverage: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
+    """Where 90 % intervals hold significantly less."""
+    return [
+        f"{_COLUMNS[name][0]}: the 90 % intervals hold {100 * c['share']:.0f} % of {c['n']} held-out values, "
+        f"{STRATA[stratum]}: too few"
+        for name, by_stratum in coverage.items()
+        for stratum, c in by_stratum.items()
+        if c["interval_95"][1] < 0.9 and name in _COLUMNS
+    ]
+
+
+def describe_savings(savings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What random search would have needed, one line a question."""
+    lines = []
+    for s in savings:
+        is_optimum = s["target"] == "optimum"
+        what = "for compositions as good" if is_optimum else f"for the accuracy of {_COLUMNS[s['target']][0]}"
+        if s["ratio"] is None:
+            lines.append(f"random search {what}: cannot be said: {s['note']}")
+            continue
+        counted = "asked for" if is_optimum else "learned from"
+        lines.append(f"random search {what}: {in_times(s)} the {s['n_campaign']} compositions {counted}")
     return lines
+
+
+def in_times(saving: Mapping[str, Any]) -> str:
+    """A ratio with its 90 % interval, as ×4.2 (2.9–6.0)."""
+    low, high = saving["ratio_interval_90"]
+    if saving["is_bound"]:
+        return f"more than ×{saving['ratio']:.1f} (at least {low:.1f})"
+    return f"×{saving['ratio']:.1f} ({low:.1f}–{high:.1f}{' or more' if saving['has_open_end'] else ''})"
 
 
 def _level(state: Mapping[str, Any]) -> str:
@@ -138,6 +189,45 @@ def print_forecasts(forecasts: Sequence[Forecast], console: Console, title: str,
             parts.append(f"simulated: {', '.join(values)}")
         if parts:
             console.print(f"{number}: {'; '.join(parts)}", soft_wrap=True)
+    _print_probabilities(forecasts, console)
+
+
+def _print_probabilities(forecasts: Sequence[Forecast], console: Console) -> None:
+    """How sure the recommendations are, in a table of its own."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    if all(item.probability_pareto is None for item in forecasts):
+        return
+    table = Table(title="\nHow sure", title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    has_draws = any(item.robust_to_draws for item in forecasts)
+    heads = ["on the front", "better in S", "in σ ceramic", "in both", *(["in both, draws"] if has_draws else [])]
+    table.add_column("", justify="right", no_wrap=True)
+    for head in heads:
+        table.add_column(head, justify="right", no_wrap=True)
+    for number, item in enumerate(forecasts, start=1):
+        beats = item.probability_beats_reference or {}
+        cells = [item.probability_pareto, *(beats.get(name) for name in (*_TRADED, "both"))]
+        drawn = item.robust_to_draws["both"] if item.robust_to_draws else None
+        shares = [_probability(p) for p in cells]
+        if has_draws:
+            shares.append(_probability(drawn["probability"], drawn["interval_90"]) if drawn else "–")
+        table.add_row(str(number), *shares)
+    console.print(table)
+    console.print(
+        "Probabilities, by the surrogate: that nothing clearly different is better in S and\n"
+        "σ ceramic; that it is better than the reference composition."
+    )
+    if has_draws:
+        n = next(item.robust_to_draws["n_draws"] for item in forecasts if item.robust_to_draws)
+        console.print(f"Draws: share of {n} draws of the uncertain parameters, simulated (90 % interval).")
+
+
+def _probability(p: float | None, interval: Sequence[float] | None = None) -> str:
+    if p is None:
+        return "–"
+    text = "<1 %" if p < 0.01 else ">99 %" if p > 0.99 else f"{100 * p:.0f} %"
+    return text if interval is None else f"{100 * p:.0f} % ({100 * interval[0]:.0f}–{100 * interval[1]:.0f})"
 
 
 def _with_interval(prediction: Mapping[str, Any], name: str) -> str:
@@ -183,7 +273,8 @@ def campaign_progress(campaign: Campaign, console: Console) -> Iterator[Observer
     )
 
     from dynaphase.campaign import Observer
-    from dynaphase.rounds import Plan, StopReason
+    from dynaphase.rounds import Plan
+    from dynaphase.stopping import Verdict
 
     columns = (
         TextColumn("{task.description}"),
@@ -222,7 +313,11 @@ def campaign_progress(campaign: Campaign, console: Console) -> Iterator[Observer
                 )
                 progress.console.print(f"  {assessment['n_training']} compositions learned.  {text}")
 
-            def stopped(self, reason: StopReason) -> None:
-                progress.console.print(f"  stopped because: {reason.value}")
+            def drawing(self, n_open: int, n_total: int) -> None:
+                name = "draws of the uncertain parameters"
+                self.task = progress.add_task(name, total=n_total, completed=n_total - n_open)
+
+            def stopped(self, verdict: Verdict) -> None:
+                progress.console.print(f"  {_why_stopped(verdict.reason.value, verdict.words)}")
 
         yield Display()

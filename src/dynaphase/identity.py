@@ -76,8 +76,8 @@ def check_identity(kept: Mapping[str, Any], now: Mapping[str, Any], file: Path, 
         if before.get(name) != after.get(name)
     ]
     raise CampaignError(
-        f"{file} was changed after the campaign began ({'; '.join(changed)}). Only [stop] may change: undo the change, "
-        "or start a new campaign with 'dynaphase new DIR'."
+        f"{file} was changed after the campaign began ({'; '.join(changed)}). Only [stop] and [conclude] may "
+        "change: undo the change, or start a new campaign with 'dynaphase new DIR'."
     )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["is_pareto_optimal"]
+__all__ = ["hypervolume", "hypervolume_improvement", "is_pareto_optimal"]
+
+FloatArray = npt.NDArray[np.float64]
 
 
 def is_pareto_optimal(values: npt.ArrayLike) -> npt.NDArray[np.bool_]:
@@ -33,3 +35,47 @@ def is_pareto_optimal(values: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         else:
             front = np.vstack([front, row])
     return optimal
+
+
+def hypervolume(values: npt.ArrayLike, reference: npt.ArrayLike) -> float:
+    """Area that the rows dominate above a reference point; two columns, both to be maximised.
+
+    The union of the rectangles from `reference` to each row; rows that do not exceed it in both add nothing.
+
+    Parameters
+    ----------
+    values : array_like, shape (n, 2)
+    reference : array_like, shape (2,)
+    """
+    steps, heights = _staircase(np.asarray(values, dtype=float), np.asarray(reference, dtype=float))
+    return float(np.diff(steps) @ heights[:-1])
+
+
+def hypervolume_improvement(points: npt.ArrayLike, values: npt.ArrayLike, reference: npt.ArrayLike) -> FloatArray:
+    """What each point alone would add to the hypervolume of the rows of `values`.
+
+    Parameters
+    ----------
+    points : array_like, shape (..., 2)
+    values : array_like, shape (n, 2)
+    reference : array_like, shape (2,)
+
+    Returns
+    -------
+    ndarray, shape (...)
+    """
+    new, origin = np.asarray(points, dtype=float), np.asarray(reference, dtype=float)
+    steps, heights = _staircase(np.asarray(values, dtype=float), origin)
+    x, y = new[..., 0] - origin[0], new[..., 1] - origin[1]
+    added = np.zeros(x.shape)
+    for left, right, height in zip(steps, np.append(steps[1:], np.inf), heights, strict=True):
+        added += np.clip(np.minimum(x, right) - left, 0, None) * np.clip(y - height, 0, None)
+    return added
+
+
+def _staircase(values: FloatArray, reference: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The dominated region as strips above the reference: left edges, beginning with 0, and heights, ending with 0."""
+    above = (values - reference)[np.all(values > reference, axis=1)]
+    above = above[np.argsort(above[:, 0])]
+    heights = np.maximum.accumulate(above[::-1, 1])[::-1] if len(above) else np.empty(0)
+    return np.concatenate([[0.0], above[:, 0]]), np.append(heights, 0.0)

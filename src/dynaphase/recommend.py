@@ -13,6 +13,7 @@ from dynaphase.composition import Composition
 from dynaphase.errors import CompositionError
 from dynaphase.materials.base import MaterialSystem
 from dynaphase.pareto import is_pareto_optimal
+from dynaphase.probabilities import SEPARATION, probability_beats, probability_pareto
 from dynaphase.space import CompositionSpace
 from dynaphase.surrogate import Prediction, predictions_to_json
 from dynaphase.training import RECOMMENDED_FOR, Learned
@@ -21,9 +22,6 @@ __all__ = ["Forecast", "forecast", "predicted_front", "recommend"]
 
 N_PER_AXIS: Final = 61
 """Fineness of the grid of compositions that recommendations are taken from."""
-
-SEPARATION: Final = 0.06
-"""Least distance of two recommended compositions, in units of the edges of the region."""
 
 SEEING: Final = 0.05
 """Advantage of a simulated composition over a predicted one, in `UNITS`."""
@@ -48,11 +46,22 @@ class Forecast:
     """Why it is recommended; empty for a composition that was asked for."""
     simulated: Mapping[str, float] | None = None
     """Target → simulated value (median over the seeds), where the composition was simulated."""
+    probability_pareto: float | None = None
+    """That nothing clearly different is better in everything; of a recommendation."""
+    probability_beats_reference: Mapping[str, float] | None = None
+    """Target, and ``both`` → probability; None where the reference lies outside the region."""
+    robust_to_draws: Mapping[str, Any] | None = None
+    """What simulations under draws of the uncertain parameters say; see `robustness.robustness_of`."""
 
     def to_json(self) -> dict[str, Any]:
         """Under the names of ``dynaphase predict --json`` and ``suggest --json``."""
         head = {"composition": self.composition.fractions, "formula": self.formula}
-        extra = {"reason": self.reason} if self.reason else {}
+        extra: dict[str, Any] = {"reason": self.reason} if self.reason else {}
+        if self.probability_pareto is not None:
+            beats = self.probability_beats_reference
+            extra["probability_pareto"] = self.probability_pareto
+            extra["probability_beats_reference"] = None if beats is None else dict(beats)
+            extra["robust_to_draws"] = None if self.robust_to_draws is None else dict(self.robust_to_draws)
         return head | extra | dict(self.predictions) | {"simulated": dict(self.simulated) if self.simulated else None}
 
 
@@ -83,13 +92,19 @@ def forecast(
     ]
 
 
-def recommend(learned: Learned, system: MaterialSystem, space: CompositionSpace, n: int) -> list[Forecast]:
+def recommend(
+    learned: Learned,
+    system: MaterialSystem,
+    space: CompositionSpace,
+    n: int,
+    pareto_for: Sequence[str] = RECOMMENDED_FOR,
+) -> list[Forecast]:
     """`n` clearly different compositions (at least 1), the highest predicted σ of the ceramic first.
 
     They are those nearest to having the best S and the best such σ of the region at once: a composition's loss is the
     larger of its two distances to the best prediction, in `UNITS`, and each choice is at least `SEPARATION` away from
     those before it.  A composition that was simulated comes before one that is predicted to be better by no more than
-    `SEEING`.
+    `SEEING`.  Each comes with its probabilities: of being on the front of `pareto_for`, of beating the reference.
     """
     pool, values = _predicted_pool(learned, system, space)
     X = space.to_unit(pool)
@@ -107,12 +122,19 @@ def recommend(learned: Learned, system: MaterialSystem, space: CompositionSpace,
     if space.contains(system.reference):
         reference = learned.predict([system.reference])
     found = forecast(learned, system, space, [pool[index] for index in chosen])
+    compositions = [item.composition for item in found]
+    on_front = probability_pareto(learned, space, compositions, pareto_for)
+    beats: Sequence[Mapping[str, float] | None] = [None] * len(found)
+    if reference is not None:
+        beats = probability_beats(learned, system.reference, compositions)
     answers = [
         replace(
             item,
             reason=_reason(index, best_s, best_sigma) + _against(item, reference, system.formula(system.reference)),
+            probability_pareto=float(on_front[i]),
+            probability_beats_reference=beats[i],
         )
-        for index, item in zip(chosen, found, strict=True)
+        for i, (index, item) in enumerate(zip(chosen, found, strict=True))
     ]
     return sorted(answers, key=lambda item: -item.predictions[SIGMA]["log10_mean"])
 

@@ -1,4 +1,4 @@
-"""What a campaign does next, as pure functions: the first design, the next batch, when to stop.
+"""What a campaign does next, as pure functions: the first design, the next batch; `stopping` says when to stop.
 
 A *round* is one ask–tell.  Round 0 asks for the random design the surrogate first learns from, for a held-out set that
 only judges, and for the literature's best known composition; later rounds ask for the compositions that the
@@ -8,7 +8,7 @@ exactly the same candidates.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -20,7 +20,7 @@ from dynaphase.config import CampaignConfig
 from dynaphase.records import Candidate
 from dynaphase.space import CompositionSpace
 
-__all__ = ["Plan", "Role", "StopReason", "initial_plan", "next_plan", "stop_reason"]
+__all__ = ["Plan", "Role", "initial_plan", "next_plan"]
 
 
 class Role(StrEnum):
@@ -32,15 +32,6 @@ class Role(StrEnum):
     ACTIVE = "active"
     CONFIRMATION = "confirmation"
     """Recommended by the surrogate, simulated to see whether it was right."""
-
-
-class StopReason(StrEnum):
-    """Why a campaign ended."""
-
-    ACCURACY = "accuracy"
-    BUDGET = "budget"
-    NO_GAIN = "no_gain"
-    INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,43 +101,6 @@ def initial_plan(config: CampaignConfig, space: CompositionSpace, reference: Com
 def next_plan(number: int, chosen: Iterable[Composition], role: Role = Role.ACTIVE) -> Plan:
     """Round `number`: what the acquisition chose, or what is recommended."""
     return Plan(number, tuple((composition, role) for composition in chosen))
-
-
-def stop_reason(
-    config: CampaignConfig, errors: Sequence[Mapping[str, Mapping[str, float]]], n_planned: int
-) -> StopReason | None:
-    """Whether a campaign is finished after its latest assessment.
-
-    Parameters
-    ----------
-    config : CampaignConfig
-    errors : sequence of {target: {"r": …, "nrmse": …}}
-        Held-out accuracy after round 0, 1, …
-    n_planned : int
-        Simulations asked for so far, all roles and seeds.
-
-    Returns
-    -------
-    StopReason or None
-        `accuracy` when every target has r and nRMSE as wanted; `no_gain` when the worst target's nRMSE has not
-        fallen by `min_gain` within the last `patience` rounds; `budget` when the next batch, and the confirmation after
-        it, would exceed it.
-    """
-    stop = config.stop
-    n_rounds = len(errors) - 1
-    if n_rounds >= stop.min_rounds and all(
-        target["r"] >= stop.r and target["nrmse"] <= stop.nrmse for target in errors[-1].values()
-    ):
-        return StopReason.ACCURACY
-    worst = [max(target["nrmse"] for target in assessed.values()) for assessed in errors]
-    if n_rounds >= max(stop.min_rounds, stop.patience):
-        best_before = min(worst[: -stop.patience])
-        if min(worst[-stop.patience :]) > (1.0 - stop.min_gain) * best_before:
-            return StopReason.NO_GAIN
-    n_next = (config.rounds.batch + config.rounds.n_confirm) * config.design.n_replicates
-    if n_planned + n_next > stop.budget:
-        return StopReason.BUDGET
-    return None
 
 
 def _without_repeats(asked: Iterable[tuple[Composition, Role]]) -> list[tuple[Composition, Role]]:

@@ -42,6 +42,7 @@ __all__ = [
     "features_of",
     "learn",
     "targets_of",
+    "traded",
     "value_of",
 ]
 
@@ -102,6 +103,12 @@ class Learned:
 def targets_of(model: str) -> tuple[Target, ...]:
     """What a campaign of `model` learns: S and σ; of the physical model also the critical current density."""
     return (*DEFAULT_TARGETS, _CRITICAL_CURRENT) if model == "physical" else DEFAULT_TARGETS
+
+
+def traded(config: CampaignConfig) -> tuple[str, ...]:
+    """Targets of the Pareto front: S and σ of the ceramic, and if it is wanted the critical current density."""
+    has_current = config.conclude.pareto_with_current and config.model == "physical"
+    return (*RECOMMENDED_FOR, _CRITICAL_CURRENT.name) if has_current else RECOMMENDED_FOR
 
 
 def value_of(record: Record, name: str) -> float:

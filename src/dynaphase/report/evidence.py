@@ -17,7 +17,7 @@ from dynaphase.config import CampaignConfig
 from dynaphase.errors import CampaignError, FitError
 from dynaphase.materials.base import MaterialSystem
 from dynaphase.pareto import is_pareto_optimal
-from dynaphase.recommend import Forecast, forecast, recommend
+from dynaphase.recommend import Forecast, forecast
 from dynaphase.records import Record
 from dynaphase.rounds import Plan, Role
 from dynaphase.space import CompositionSpace
@@ -139,7 +139,7 @@ class Evidence:
     @cached_property
     def recommended(self) -> list[Forecast]:
         """Compositions to make next, the highest conductivity first; empty where nothing was learned."""
-        return [] if self.learned is None else recommend(self.learned, self.system, self.space, N_RECOMMENDED)
+        return [] if self.learned is None else self.campaign.suggest(N_RECOMMENDED)
 
     @cached_property
     def reference_forecast(self) -> Forecast | None:

@@ -14,6 +14,13 @@ from dynaphase.report import formats
 from dynaphase.report.accuracy import accuracy_curves, accuracy_of, parity_plots
 from dynaphase.report.answer import find_answer
 from dynaphase.report.atlas import line_cuts, maps_in_coordinates, ternary_maps, trade_offs
+from dynaphase.report.conclusion import (
+    STRATA,
+    coverage_by_strata,
+    saving_rows,
+    stopped_sentence,
+    strata_that_are_too_small,
+)
 from dynaphase.report.evidence import BOX, CERAMIC, CURRENT, SCORE, Evidence, gather
 from dynaphase.report.foundation import find_foundation
 from dynaphase.report.illustration import NAME_OF
@@ -28,13 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["render", "write_report"]
 
 TEMPLATE: Final = "report.html.jinja"
-
-_STOPPED: Final = {
-    "accuracy": "It stopped because the accuracy that was asked for is reached.",
-    "budget": "It stopped because its budget of simulations is used up.",
-    "no_gain": "It stopped because further simulations no longer lowered the held-out error.",
-    "interrupted": "It was interrupted and can go on.",
-}
 
 
 def write_report(campaign: Campaign, path: str | Path | None = None) -> Path:
@@ -84,6 +84,7 @@ def render(evidence: Evidence, now: datetime) -> str:
     """The page; apart from `now` the same evidence gives the same text."""
     foundation = find_foundation(evidence)
     tables = element_tables(evidence)
+    coverage = coverage_by_strata(evidence)
     shown, n_missing = plates(evidence)
     return (
         _environment()
@@ -92,7 +93,11 @@ def render(evidence: Evidence, now: datetime) -> str:
             evidence=evidence,
             answer=find_answer(evidence),
             accuracy=accuracy_of(evidence) if evidence.learned else {},
-            stopped=_STOPPED.get(evidence.status["stopped_because"] or "", "It is not finished and can go on."),
+            stopped=stopped_sentence(evidence.status),
+            coverage=coverage,
+            strata=STRATA,
+            small_strata=strata_that_are_too_small(coverage),
+            savings=saving_rows(evidence),
             fallbacks=_fallbacks(evidence),
             ternary_maps=ternary_maps(evidence),
             maps_in_coordinates=maps_in_coordinates(evidence),

@@ -4,6 +4,8 @@ Arrays in, frozen tables out; every figure comes with its uncertainty.
 
 ==============  ==============================================================
 ``agreement``   correlation, errors and calibration of predictions
+``bootstrap``   intervals of held-out accuracy
+``strata``      coverage on the line, at the edge, where it is noisy
 ``scheffe``     mixture regression: coefficients, p-values, element influence
 ==============  ==============================================================
 """
@@ -11,6 +13,19 @@ Arrays in, frozen tables out; every figure comes with its uncertainty.
 from __future__ import annotations
 
 from dynaphase.validation.agreement import Agreement, accuracy, agreement
+from dynaphase.validation.bootstrap import AccuracyIntervals, accuracy_intervals
 from dynaphase.validation.scheffe import Estimate, ScheffeTable, scheffe_regression
+from dynaphase.validation.strata import Coverage, coverage_of
 
-__all__ = ["Agreement", "Estimate", "ScheffeTable", "accuracy", "agreement", "scheffe_regression"]
+__all__ = [
+    "AccuracyIntervals",
+    "Agreement",
+    "Coverage",
+    "Estimate",
+    "ScheffeTable",
+    "accuracy",
+    "accuracy_intervals",
+    "agreement",
+    "coverage_of",
+    "scheffe_regression",
+]

@@ -1,0 +1,288 @@
+"""Probabilities of recommendations, draws, savings: against closed forms and brute force on a known landscape."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from dynaphase import recommend as recommend_module
+from dynaphase.assessment import assess_further, expected_gain, reference_point, simulated_responses, strata_of
+from dynaphase.campaign import Campaign
+from dynaphase.config import CampaignConfig, make_config
+from dynaphase.display import in_times
+from dynaphase.errors import Interrupted
+from dynaphase.features import FeatureMap
+from dynaphase.materials import get_system
+from dynaphase.pareto import hypervolume
+from dynaphase.probabilities import draw_responses, probability_beats, probability_pareto
+from dynaphase.records import Candidate, Record, RecordStatus
+from dynaphase.robustness import draw_candidates, is_drawn, robustness_of
+from dynaphase.rounds import Plan, Role
+from dynaphase.samplers import make_sampler
+from dynaphase.savings import random_search_length, saved_for_accuracy, saved_for_optimum
+from dynaphase.space import CompositionSpace
+from dynaphase.surrogate import DEFAULT_TARGETS, compare, fit_surrogate
+from dynaphase.training import JUDGED, RECOMMENDED_FOR, Learned, Table
+from tests.conftest import tiny, tiny_physical
+
+LAGP = get_system("lagp")
+SPACE = CompositionSpace(LAGP, make_sampler("neighbourhood"))
+FEATURES = FeatureMap(SPACE, "coordinates")
+CONFIG = make_config({"model": "paper", "design": {"n_initial": 24, "n_held_out": 12}, "surrogate": {"trend": False}})
+
+
+def truth(compositions: list) -> np.ndarray:
+    """S, σ of the box and of the ceramic on a smooth landscape that trades S for σ."""
+    u, v = SPACE.to_unit(compositions).T
+    score = 50 + 8 * np.cos(2 * u - 0.4) * np.cos(1.5 * (v - 0.6))
+    log_sigma = -4 + 0.6 * np.sin(2 * u + 0.8) * np.cos(1.2 * (v - 0.4))
+    return np.column_stack([score, 10 ** (log_sigma - 0.5), 10**log_sigma])
+
+
+def table(compositions: list) -> Table:
+    return Table(tuple(compositions), FEATURES(compositions), truth(compositions))
+
+
+@pytest.fixture(scope="module")
+def known() -> tuple[Learned, list[Plan]]:
+    """A surrogate of the landscape from 24 random compositions and 8 that a campaign might choose, 12 held out."""
+    rng = np.random.default_rng(3)
+    first, held_out = SPACE.sample(24, rng), SPACE.sample(12, rng)
+    pool = SPACE.sample(400, rng)
+    values = truth(pool)
+    best = np.argsort(-(values[:, 0] / 5 + np.log10(values[:, 2]) / 0.2))[:8]
+    chosen = [pool[index] for index in best]
+    training = table([*first, *chosen])
+    surrogate = fit_surrogate(training.X, training.Y, DEFAULT_TARGETS)
+    held = table(held_out)
+    comparisons = compare(surrogate, held.X, held.Y)
+    assessment = {"accuracy": {name: {} for name in JUDGED}}
+    plans = [
+        Plan(0, tuple((c, Role.HELD_OUT) for c in held_out) + tuple((c, Role.INITIAL) for c in first)),
+        Plan(1, tuple((c, Role.ACTIVE) for c in chosen)),
+    ]
+    return Learned(surrogate, FEATURES, training, held, comparisons, {}, assessment), plans
+
+
+def both(compositions: list) -> np.ndarray:
+    values = truth(compositions)
+    return np.column_stack([values[:, 0], np.log10(values[:, 2])])
+
+
+def test_draws_of_the_response_have_the_moments_of_the_predictions(known: tuple[Learned, list[Plan]]) -> None:
+    learned, _ = known
+    where = SPACE.sample(5, np.random.default_rng(1))
+    drawn = draw_responses(learned, where, RECOMMENDED_FOR, 4000, np.random.default_rng(0))
+    joint, fitted = learned.posterior(where, RECOMMENDED_FOR), learned.surrogate.fitted
+    for t, name in enumerate(RECOMMENDED_FOR):
+        spread = fitted[name].scale * np.sqrt(np.diag(joint.covariance[t]))
+        mean = fitted[name].centre + fitted[name].scale * joint.mean[t]
+        assert np.abs(drawn[:, t].mean(axis=0) - mean).max() < 5 * spread.max() / np.sqrt(4000)
+        assert drawn[:, t].std(axis=0) == pytest.approx(spread, rel=0.1)
+
+
+def test_beating_the_reference_is_the_gaussian_of_the_difference(known: tuple[Learned, list[Plan]]) -> None:
+    learned, _ = known
+    reference, *others = SPACE.sample(4, np.random.default_rng(2))
+    found = probability_beats(learned, reference, [*others, reference])
+    drawn = draw_responses(learned, [reference, *others], RECOMMENDED_FOR, 20_000, np.random.default_rng(0))
+    for t, name in enumerate(RECOMMENDED_FOR):
+        misfit = learned.surrogate.fitted[name].misfit * learned.surrogate.fitted[name].scale ** 2
+        for i in range(len(others)):
+            difference = drawn[:, t, i + 1] - drawn[:, t, 0]
+            expected = norm.cdf(difference.mean() / np.sqrt(difference.var() + 2 * misfit))
+            assert found[i][name] == pytest.approx(expected, abs=0.02)
+            assert found[i]["both"] == pytest.approx(np.prod([found[i][other] for other in RECOMMENDED_FOR]))
+    assert found[-1] == {**dict.fromkeys(RECOMMENDED_FOR, 0.5), "both": 0.25}
+
+
+def test_the_front_is_where_nothing_clearly_different_is_better(known: tuple[Learned, list[Plan]]) -> None:
+    learned, _ = known
+    pool = SPACE.sample(300, np.random.default_rng(5))
+    values = both(pool)
+    top, low = pool[int(np.argmax(values[:, 0]))], pool[int(np.argmin(values.sum(axis=1)))]
+    found = probability_pareto(learned, SPACE, [top, low])
+    assert found[0] > 0.5
+    assert found[1] < 0.01
+
+
+def test_the_expected_gain_falls_to_nothing_where_all_is_known(known: tuple[Learned, list[Plan]]) -> None:
+    learned, plans = known
+    reference = reference_point(learned, plans)
+    gain = expected_gain(learned, SPACE, reference, 4)
+    assert gain is not None
+    assert 0 <= gain < 0.1
+    assert gain >= expected_gain(learned, SPACE, reference, 1) > 0
+    few = table(list(learned.training.compositions[:6]))
+    ignorant = replace(learned, training=few, surrogate=fit_surrogate(few.X, few.Y, DEFAULT_TARGETS))
+    unsure = expected_gain(ignorant, SPACE, reference, 4)
+    assert unsure is not None
+    assert unsure > gain
+
+
+def test_the_assessment_holds_what_stopping_reads(known: tuple[Learned, list[Plan]]) -> None:
+    learned, plans = known
+    found = assess_further(learned, plans, CONFIG, SPACE)
+    assert set(found["held_out"]) == set(JUDGED)
+    assert found["coverage"]["stability_score"]["all"]["n"] == 12
+    assert found["hypervolume"]["observed"] == pytest.approx(
+        hypervolume(both(simulated_responses(learned)[0]), found["hypervolume"]["reference"])
+    )
+    masks = strata_of(learned, "stability_score", SPACE)
+    delta = np.array([abs(LAGP.coordinates(c)[1]) for c in learned.held_out.compositions])
+    assert masks["line"].tolist() == (delta <= 0.05).tolist()
+    assert (masks["line"] ^ masks["off_line"]).all()
+
+
+def test_what_random_search_needs_agrees_with_brute_force(known: tuple[Learned, list[Plan]]) -> None:
+    learned, plans = known
+    saving = saved_for_optimum(learned, plans, CONFIG, SPACE)
+    assert saving.n_campaign == 44
+    wanted = hypervolume(both(simulated_responses(learned)[0]), reference_point(learned, plans))
+    rng = np.random.default_rng(11)
+    everything = both(SPACE.sample(3000, rng))
+    lengths = []
+    for _ in range(60):
+        order, reference = rng.permutation(everything), reference_point(learned, plans)
+        lengths.append(next((k for k in range(5, 3000, 5) if hypervolume(order[:k], reference) >= wanted), 3000))
+    low, high = saving.n_random_interval_90 or (0, 0)
+    assert low <= np.median(lengths) <= high
+    assert saving.ratio == pytest.approx(saving.n_random / 44)
+
+
+def test_a_search_ends_with_the_row_that_completes_it() -> None:
+    values = np.array([[1.0, 1.0], [2.0, 1.0], [1.0, 3.0], [0.5, 0.5], [3.0, 3.0]])
+    assert [random_search_length(values, wanted, np.zeros(2)) for wanted in (0.5, 2.0, 4.0, 9.0, 10.0)] == [
+        1,
+        2,
+        3,
+        5,
+        5,
+    ]
+
+
+def test_failures_among_random_compositions_are_charged_to_random_search(known: tuple[Learned, list[Plan]]) -> None:
+    learned, plans = known
+    plain = saved_for_optimum(learned, plans, CONFIG, SPACE)
+    charged = saved_for_optimum(learned, plans, CONFIG, SPACE, n_failed=9)
+    assert charged.n_random == pytest.approx(plain.n_random / 0.75)
+    assert "25 %" in charged.note
+
+
+def test_the_accuracy_is_compared_by_the_learning_curve_or_not_at_all(known: tuple[Learned, list[Plan]]) -> None:
+    learned, plans = known
+    found = saved_for_accuracy(learned, plans, CONFIG, JUDGED)
+    assert [saving.target for saving in found] == list(JUDGED)
+    for saving in found:
+        assert (saving.ratio is None) == bool(saving.note)
+        assert saving.n_campaign == 32
+    assert any(saving.ratio is not None for saving in found)
+    sobol = make_config({"model": "paper", "design": {"method": "sobol"}})
+    assert all(saving.ratio is None for saving in saved_for_accuracy(learned, plans, sobol, JUDGED))
+
+
+@pytest.mark.parametrize(
+    ("is_bound", "has_open_end", "text"),
+    [
+        (False, False, "×4.2 (2.9–6.0)"),
+        (False, True, "×4.2 (2.9–6.0 or more)"),
+        (True, True, "more than ×4.2 (at least 2.9)"),
+    ],
+)
+def test_a_ratio_in_words(is_bound: bool, has_open_end: bool, text: str) -> None:
+    saving = {"ratio": 4.2, "ratio_interval_90": [2.9, 6.0], "is_bound": is_bound, "has_open_end": has_open_end}
+    assert in_times(saving) == text
+
+
+# --- draws --------------------------------------------------------------------------------------------------
+
+
+def drawn_records(config: CampaignConfig, scores: dict, failed: tuple = ()) -> dict[str, Record]:
+    found = {}
+    for composition, values in scores.items():
+        for candidate, (score, sigma) in zip(draw_candidates(config, "lagp", [composition], 4), values, strict=True):
+            is_failed = (composition, candidate.settings["draw"]) in failed
+            status = RecordStatus.FAILED if is_failed else RecordStatus.DONE
+            record = Record(candidate, status, "", dict(zip(RECOMMENDED_FOR, (score, sigma), strict=True)))
+            found[record.key] = record
+    return found
+
+
+def test_robustness_counts_the_draws() -> None:
+    config = tiny_physical()
+    one, reference = SPACE.sample(2, np.random.default_rng(0))
+    scores = {one: [(2, 1), (2, 3), (2, 3), (1, 3)], reference: [(1, 2)] * 4}
+    records = drawn_records(config, scores)
+    found = robustness_of(one, reference, records, config, "lagp", 4)
+    assert found is not None
+    shares = [found[name]["probability"] for name in (*RECOMMENDED_FOR, "both")]
+    assert shares == [0.875, 0.75, 0.625], "a tie counts half"
+    assert all(is_drawn(record, config) for record in records.values())
+    fewer = robustness_of(one, reference, drawn_records(config, scores, ((reference, 4),)), config, "lagp", 4)
+    assert fewer is not None
+    assert (fewer["n_draws"], fewer["both"]["probability"]) == (3, pytest.approx(2 / 3))
+    assert robustness_of(one, reference, {}, config, "lagp", 4) is None
+
+
+def test_the_draws_of_a_campaign_are_kept_apart_and_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the chain of the physical model replaced: what is tested is who is asked for, and what is learned from."""
+    from dynaphase import campaign as campaign_module
+
+    monkeypatch.setattr(recommend_module, "N_PER_AXIS", 13)
+    calls: list[Candidate] = []
+
+    def quick(candidate: Candidate, *, system: object) -> Record:
+        calls.append(candidate)
+        score, box, ceramic = truth([candidate.composition])[0]
+        shift = 1 + 0.01 * candidate.settings["draw"]
+        values = {
+            "stability_score": score,
+            "ionic_conductivity_S_per_cm": box,
+            "ceramic_conductivity_S_per_cm": ceramic,
+        }
+        descriptors = {"critical_current_density_mA_per_cm2": 1.0 + score / 100}
+        return Record(candidate, RecordStatus.DONE, "", {k: v * shift for k, v in values.items()}, descriptors)
+
+    monkeypatch.setattr(campaign_module, "evaluate_candidate", quick)
+    design = {"n_initial": 12, "n_held_out": 6}
+    stop, conclude = {"r": 0.9999, "budget": 29}, {"n_draws": 3, "n_compared": 2}
+    config = tiny_physical(design=design, stop=stop, conclude=conclude)
+    campaign = Campaign.create(tmp_path / "c", config=config)
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(campaign_module, "saved_for_optimum", interrupted)
+        with pytest.raises(Interrupted):
+            campaign.run(executor="serial")
+    n_before = len(calls)
+    Campaign.open(tmp_path / "c").run(executor="serial")
+    assert len(calls) == n_before, "nothing is simulated twice"
+    campaign = Campaign.open(tmp_path / "c")
+    status = campaign.status()
+    assert status["n_drawn"] == 9
+    assert status["n_records"] == status["n_planned"] == len(calls) - 9 <= 29 - 9
+    assert len(campaign.records()) == status["n_records"]
+    assert all(record.candidate.settings["draw"] == 0 for record in campaign.records())
+    learned = campaign.learned()
+    assert len(learned.training.Y) + len(learned.held_out.Y) == status["n_records"]
+    assert status["stopped_in_words"].startswith(f"{status['n_records']} simulations are made")
+    assert [saving["target"] for saving in status["saved"]] == ["optimum", *JUDGED]
+    answers = [item.to_json() for item in campaign.suggest(2)]
+    for answer in answers:
+        assert answer["robust_to_draws"]["n_draws"] == 3
+        assert set(answer["probability_beats_reference"]) == {*RECOMMENDED_FOR, "both"}
+        assert 0 <= answer["probability_pareto"] <= 1
+
+
+def test_without_draws_nothing_is_said_of_them(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recommend_module, "N_PER_AXIS", 13)
+    campaign = Campaign.open(finished)
+    assert campaign.config == tiny()
+    assert campaign.suggest(1)[0].to_json()["robust_to_draws"] is None
+    assert "probability_pareto" not in campaign.predict("Li1.5Al0.5Ge1.5(PO4)3")[0].to_json()

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dynaphase.config import PRESETS, CampaignConfig, make_config
+from dynaphase.errors import ConfigError
+from dynaphase.stopping import StopReason, covers_too_little, n_final, stop_reason, verdict
+from dynaphase.validation import accuracy_intervals, agreement, coverage_of
+
+DESIGN = {"n_initial": 12, "n_held_out": 6, "n_replicates": 2}
+
+
+def config(**stop: object) -> CampaignConfig:
+    return make_config({"model": "paper", "design": DESIGN, "stop": {"budget": 100, "confidence": 0.5} | stop})
+
+
+def errors(*worst: float, r: float = 0.9) -> list[dict[str, Any]]:
+    return [{"accuracy": {"S": {"r": r, "nrmse": value}, "σ": {"r": 0.99, "nrmse": 0.01}}} for value in worst]
+
+
+def judged(n: int, error: float, seed: int = 0, width: float = 1.0) -> dict[str, Any]:
+    """An assessment of n held-out compositions, evenly spread, with Gaussian errors; `width` scales the intervals."""
+    rng = np.random.default_rng(seed)
+    truth = np.linspace(0, 1, n)
+    predicted = truth + error * rng.standard_normal(n)
+    found = agreement(truth, predicted, np.full(n, width * error))
+    figures = {
+        "r": found.r, "nrmse": found.nrmse, "coverage_90": found.coverage_90,
+        "coverage_interval_95": list(found.coverage_interval_95), "n_held_out": n,
+    }  # fmt: skip
+    pairs = {"observed": truth.tolist(), "predicted": predicted.tolist()}
+    return {"accuracy": {"stability_score": figures}, "held_out": {"stability_score": pairs}}
+
+
+def sizes(*observed: float, expected: float | None, high: float = 0.97) -> list[dict[str, Any]]:
+    accuracy = {"S": {"r": 0.999, "nrmse": 0.01, "coverage_90": 0.9, "coverage_interval_95": [0.7, high]}}
+    return [{"accuracy": accuracy, "hypervolume": {"observed": o, "expected_gain": expected}} for o in observed]
+
+
+class TestByTheFiguresThemselves:
+    def test_all_reasons(self) -> None:
+        asked = config(r=0.95, nrmse=0.1, patience=2, min_gain=0.05)
+        assert stop_reason(asked, errors(0.2), 38) is None
+        assert stop_reason(asked, errors(0.05), 38) is None, "r is not there yet"
+        assert stop_reason(asked, errors(0.05, r=0.96), 38) is StopReason.ACCURACY
+        assert stop_reason(asked, errors(0.2), 75) is StopReason.BUDGET, "8 + 5 compositions × 2 seeds would make 101"
+        assert stop_reason(asked, errors(0.2), 74) is None
+        assert stop_reason(asked, errors(0.2, 0.199, 0.198), 60) is StopReason.NO_GAIN
+        assert stop_reason(asked, errors(0.2, 0.199, 0.15), 60) is None
+        assert stop_reason(asked, errors(0.3, 0.2, 0.199), 60) is None, "two rounds ago it was still falling"
+
+    def test_accuracy_waits_for_the_asked_rounds(self) -> None:
+        asked = config(min_rounds=2, budget=500)
+        good = errors(0.05, r=0.99)
+        assert stop_reason(asked, good, 38) is None
+        assert stop_reason(asked, good * 3, 60) is StopReason.ACCURACY
+
+    def test_an_undefined_correlation_never_counts_as_accurate(self) -> None:
+        assert stop_reason(config(budget=500), errors(0.05, r=float("nan")), 38) is None
+
+
+class TestWithConfidence:
+    def test_a_dozen_compositions_do_not_show_what_a_hundred_show(self) -> None:
+        few, many = judged(12, 0.05), judged(200, 0.05)
+        for found, expected in ((few, None), (many, StopReason.ACCURACY)):
+            wanted = 1.15 * found["accuracy"]["stability_score"]["nrmse"]
+            assert stop_reason(config(r=0.9, nrmse=wanted, confidence=0.9, budget=500), [found], 38) is expected
+            assert stop_reason(config(r=0.9, nrmse=wanted, budget=500), [found], 38) is StopReason.ACCURACY
+
+    def test_a_journal_without_pairs_shows_no_confidence(self) -> None:
+        found = judged(200, 0.01)
+        asked = config(confidence=0.9, budget=500)
+        assert stop_reason(asked, [found], 38) is StopReason.ACCURACY
+        assert stop_reason(asked, [{"accuracy": found["accuracy"]}], 38) is None
+
+    def test_intervals_that_are_too_narrow_forbid_it_and_wide_ones_do_not(self) -> None:
+        asked = config(confidence=0.9, budget=500)
+        sure, humble = judged(60, 0.02, width=0.4), judged(60, 0.02, width=3.0)
+        assert covers_too_little(sure["accuracy"]["stability_score"])
+        assert humble["accuracy"]["stability_score"]["coverage_interval_95"][0] > 0.9
+        assert stop_reason(asked, [sure], 38) is None
+        assert stop_reason(asked, [humble], 38) is StopReason.ACCURACY
+
+    def test_the_words_hold_the_figures(self) -> None:
+        found = verdict(config(confidence=0.9, budget=500), [judged(60, 0.03)], 38)
+        assert found is not None
+        figures = judged(60, 0.03)["accuracy"]["stability_score"]
+        low, high = accuracy_intervals(*judged(60, 0.03)["held_out"]["stability_score"].values(), 0.9).nrmse
+        assert f"S nRMSE {figures['nrmse']:.3f} ({low:.3f}–{high:.3f})" in found.words
+        assert "90 % confidence" in found.words
+        assert "60 held-out compositions" in found.words
+
+
+class TestTheOptimum:
+    asked = config(goal="optimum", patience=2, min_gain=0.05, min_expected_gain=0.01, budget=500)
+
+    def test_it_stops_when_nothing_was_gained_and_nothing_is_expected(self) -> None:
+        assert stop_reason(self.asked, sizes(1.0, 1.0, 1.0, expected=0.001), 60) is StopReason.NO_GAIN
+        found = verdict(self.asked, sizes(1.0, 1.0, 1.0, expected=0.001), 60)
+        assert found is not None
+        assert "0.1 %" in found.words
+
+    def test_never_on_the_models_own_word(self) -> None:
+        assert stop_reason(self.asked, sizes(1.0, 1.0, 1.2, expected=0.0), 60) is None, "it is still gaining"
+        assert stop_reason(self.asked, sizes(1.0, 1.0, expected=0.0), 60) is None, "patience"
+        assert stop_reason(self.asked, sizes(1.0, 1.0, 1.0, expected=0.0, high=0.8), 60) is None, "it covers too little"
+
+    def test_nor_on_patience_alone(self) -> None:
+        assert stop_reason(self.asked, sizes(1.0, 1.0, 1.0, expected=0.2), 60) is None
+        assert stop_reason(self.asked, sizes(1.0, 1.0, 1.0, expected=None), 60) is None
+
+    def test_an_accurate_map_is_no_reason(self) -> None:
+        assert stop_reason(self.asked, sizes(1.0, expected=0.2), 60) is None
+        assert stop_reason(config(budget=500), sizes(1.0, expected=0.2), 60) is StopReason.ACCURACY
+
+
+class TestTheBudget:
+    def test_processor_hours_count_what_is_to_come(self) -> None:
+        asked = config(budget=500, cpu_hours=2.0)
+        # 26 more simulations of 1/60 h each.
+        assert stop_reason(asked, errors(0.2), 60, cpu_hours=1.0) is None
+        found = verdict(asked, errors(0.2), 60, cpu_hours=1.6)
+        assert found is not None
+        assert found.reason is StopReason.BUDGET
+        assert "2.29" in found.words
+
+    def test_draws_are_part_of_it(self) -> None:
+        asked = PRESETS["physical"]
+        assert n_final(asked) == 5 * 3 + 8 * 6
+        assert n_final(PRESETS["demo"]) == 5 * 3
+
+    def test_the_paper_model_has_no_draws(self) -> None:
+        with pytest.raises(ConfigError, match="no uncertain parameters"):
+            make_config({"model": "paper", "conclude": {"n_draws": 8}})
+
+    @pytest.mark.parametrize("preset", PRESETS)
+    def test_the_options_read_back(self, preset: str) -> None:
+        asked = PRESETS[preset].model_copy(update={"stop": PRESETS[preset].stop.model_copy(update={"goal": "optimum"})})
+        assert make_config(tomllib.loads(asked.to_toml())) == asked
+
+
+class TestIntervals:
+    def test_bounds_hold_as_often_as_they_say(self) -> None:
+        rng = np.random.default_rng(0)
+        n, error, n_trials = 30, 0.06, 100
+        true_r = np.sqrt((1 / 12) / (1 / 12 + error**2))
+        holds = np.zeros(2)
+        for trial in range(n_trials):
+            truth = rng.uniform(0, 1, n)
+            found = accuracy_intervals(truth, truth + error * rng.standard_normal(n), 0.8, seed=trial)
+            holds += [found.r[0] <= true_r, error <= found.nrmse[1] * np.ptp(truth)]
+        # One-sided bounds of confidence 0.9: binomial 99.9 % of 100 trials.
+        assert holds.min() >= 79
+
+    def test_too_few_pairs_have_none(self) -> None:
+        found = accuracy_intervals([0.0, 1.0, 2.0], [0.0, 1.1, 2.0])
+        assert np.isnan([*found.r, *found.nrmse]).all()
+
+    def test_coverage_by_strata(self) -> None:
+        z = np.array([0.1, 1.6, 1.7, -2.0, 0.0, 0.0])
+        masks = {"first": np.array([True, True, True, False, False, True]), "none": np.zeros(6, dtype=bool)}
+        found = coverage_of(z, masks, least=3)
+        assert list(found) == ["all", "first"]
+        assert (found["all"].n, found["all"].share) == (6, pytest.approx(4 / 6))
+        assert (found["first"].n, found["first"].share) == (4, pytest.approx(3 / 4))
+        # Wilson's interval, by its formula (doi:10.1080/01621459.1927.10502953).
+        p, n, q = 3 / 4, 4, 1.959963984540054
+        middle, half = (
+            (p + q**2 / 2 / n) / (1 + q**2 / n),
+            q / (1 + q**2 / n) * np.sqrt(p * (1 - p) / n + (q / 2 / n) ** 2),
+        )
+        assert found["first"].interval_95 == pytest.approx((middle - half, middle + half))
+        assert not found["first"].is_too_low
