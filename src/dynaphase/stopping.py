@@ -186,7 +186,8 @@ def _describe(assessment: Assessment) -> str:
     for name, a in assessment["accuracy"].items():
         bounds = _intervals(assessment, name, 0.9)
         parts.append(
-            f"{SYMBOLS.get(name, name)} nRMSE {a['nrmse']:.3f}{_range(bounds.nrmse)}, r {_merit(a['r'])}{_range(bounds.r)}"
+            f"{SYMBOLS.get(name, name)} nRMSE {a['nrmse']:.3f}{_range(bounds.nrmse)}, "
+            f"r {_merit(a['r'])}{_range(bounds.r)}"
             + (f", coverage {_coverage([a])}" if a.get("coverage_90") is not None else "")
         )
     n = next(iter(assessment["accuracy"].values())).get("n_held_out")
