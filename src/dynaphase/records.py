@@ -16,7 +16,7 @@ from dynaphase.history import History
 
 __all__ = ["MODEL_VERSION", "Candidate", "Fields", "Record", "RecordStatus"]
 
-MODEL_VERSION: Final = "2026.3"
+MODEL_VERSION: Final = "2026.4"
 """Changes whenever the same candidate would give another record; part of every key."""
 
 

@@ -163,6 +163,6 @@ def _links(n_axes: int) -> tuple[IntArray, IntArray, FloatArray]:
     shares = np.zeros((len(ends), _QUARTERS))
     for link, end in enumerate(ends):
         cells, counts = np.unique(np.rint(np.outer(middles, end)).astype(np.int64), axis=0, return_counts=True)
-        order = np.argsort(np.abs(cells).sum(axis=1))  # every component grows in size along the link
+        order = np.argsort(np.abs(cells).sum(axis=1), kind="stable")  # every component grows in size along the link
         passed[link, : len(cells)], shares[link, : len(cells)] = cells[order], counts[order] / _QUARTERS
     return ends, passed, shares
