@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -44,6 +44,7 @@ LEARNING: Final[dict[str, Strategy]] = {
     s.name: s
     for s in (
         Steered("random, fractions", "random", "fractions"),
+        Steered("random, phases without trend", "random", "phases", has_trend=False),
         Steered("random, phases", "random", "phases"),
         Steered("max-variance, fractions", "max-variance", "fractions"),
         Steered("max-variance, phases", "max-variance", "phases"),
@@ -168,7 +169,7 @@ def play(game: Game) -> dict[str, Any]:
     elif game.kind == "refine":
         strategy = LEARNING[game.strategy]
         assert isinstance(strategy, Steered)
-        begun = Steered(strategy.name, strategy.acquisition, strategy.inputs, n_initial=N_REFINED[0])
+        begun = replace(strategy, n_initial=N_REFINED[0])
         found["checkpoints"] = play_learning(inputs, begun, game.seed, N_REFINED)
     elif game.kind == "learn":
         n = N_RANDOM if game.strategy.startswith("random") else N_LEARNED
@@ -222,7 +223,7 @@ def playable(inputs: Inputs) -> tuple[list[str], list[str]]:
         learning = [s for s in learning if s != "integrated-variance, fractions"]
     else:
         searching = [s for s in searching if s != "dynaphase, fractions"]
-        learning = [s for s in learning if not s.endswith("phases") and not s.startswith("max")]
+        learning = [s for s in learning if "phases" not in s and not s.startswith("max")]
     return searching, learning
 
 
@@ -284,8 +285,3 @@ def read_journal(journal: Path | None) -> dict[str, dict[str, Any]]:
 def needs_of(curves: Iterable[FloatArray]) -> FloatArray:
     """Evaluations until 95 %, one a curve."""
     return np.array([float(first_reaching(curve, SHARE)) for curve in curves])
-
-
-def as_settings(mapping: Mapping[str, Strategy]) -> dict[str, Any]:
-    """What strategies are, for the results."""
-    return {name: asdict(strategy) for name, strategy in mapping.items()}  # type: ignore[call-overload]

@@ -9,11 +9,9 @@ import numpy as np
 
 from decisions.games import (
     FAILING_SHARE,
-    LEARNING,
     N_RANDOM,
     PARETO,
     REFERENCE,
-    SEARCHING,
     Game,
     Source,
     goal_inputs,
@@ -211,8 +209,3 @@ def _runs(kind: str, games: Sequence[Game], played: Played) -> dict[str, list[li
         if game.kind == kind:
             found.setdefault(game.strategy, []).append(played[game.key]["checkpoints"])
     return found
-
-
-def strategies_of() -> dict[str, list[str]]:
-    """Names of all strategies."""
-    return {"searching": list(SEARCHING), "learning": list(LEARNING)}

@@ -27,12 +27,15 @@ class Steered:
         ``fractions``, ``coordinates`` or ``phases``; ``best`` is phases where there are any.
     n_initial : int
         Random evaluations before the first decision.
+    has_trend : bool
+        Whether the surrogate is linear in the closed-form estimates among the phases.
     """
 
     name: str
     acquisition: str
     inputs: str = "best"
     n_initial: int = N_INITIAL
+    has_trend: bool = True
 
     def start(self, inputs: Inputs, seed: int) -> SteeredPlayer:
         kind = ("phases" if inputs.offers("phases") else "fractions") if self.inputs == "best" else self.inputs
@@ -98,7 +101,7 @@ class SteeredPlayer:
         if self._fitted is None or self._fitted[0] != len(self.rows):
             X = self.inputs.at("pool", self.kind)[self.rows]
             targets = [objective.target for objective in self.inputs.landscape.objectives]
-            options = SurrogateOptions(trend=self.inputs.trend(self.kind))
+            options = SurrogateOptions(trend=self.inputs.trend(self.kind) if self.strategy.has_trend else ())
             self._fitted = (len(self.rows), fit_surrogate(X, np.array(self.values), targets, self.seed, options))
         return self._fitted[1]
 
