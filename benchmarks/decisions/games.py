@@ -202,15 +202,18 @@ def games_of(sources: Iterable[Source], n_seeds: int) -> list[Game]:
         inputs, seeds = inputs_of(source), range(n_seeds)
         searching, learning = playable(inputs)
         goals = [PARETO, *(single_goals(source) if source.is_simulated or source.path else [])]
+        mine: list[tuple[str, str, str]] = []
         for goal in goals:
             chosen = searching if goal == PARETO else [s for s in searching if s in ("dynaphase", "sklearn")]
-            games += [Game("search", source, s, seed, goal) for s in chosen for seed in seeds]
-        games += [Game("learn", source, s, seed) for s in learning for seed in seeds]
-        refining = [s for s in learning if s.startswith(("max", "integrated"))] if source.is_simulated else []
-        games += [Game("refine", source, s, seed) for s in refining for seed in seeds]
+            mine += [("search", s, goal) for s in chosen]
+        if source.is_simulated or source.path or source.is_noisy:
+            mine += [("learn", s, PARETO) for s in learning]
+        if source.is_simulated:
+            mine += [("refine", s, PARETO) for s in learning if "variance, phases" in s]
         if not source.is_noisy and inputs.landscape.is_done.all() and not source.path:
-            best = [s for s in learning if s.startswith("integrated")][:1]
-            games += [Game(kind, source, s, seed) for kind in ("whole", "fail") for s in best for seed in seeds]
+            mine += [(kind, s, PARETO) for s in learning if s.startswith("integrated") for kind in ("whole", "fail")]
+        # Seed by seed: a run that is cut short has something of everything.
+        games += [Game(kind, source, s, seed, goal) for seed in seeds for kind, s, goal in mine]
     return games
 
 

@@ -67,11 +67,12 @@ def accelerations(document: Document) -> str:
             str(document["landscapes"][name]["n_pool"]),
             f"{entry['reference_percentile']:.0f}",
             number(entry["n_random"]),
+            f"{number(entry['acceleration_of_an_oracle'])} (n = {entry['n_oracle']})",
             *(with_bounds(entry["acceleration"][s]) if s in entry["acceleration"] else "" for s in strategies),
         ]
         for name, entry in found.items()
     ]
-    return table(["landscape", "pool", "percentile", "random needs", *strategies], rows)
+    return table(["landscape", "pool", "percentile", "random needs", "oracle", *strategies], rows)
 
 
 def single_targets(document: Document) -> str:
@@ -83,11 +84,12 @@ def single_targets(document: Document) -> str:
             name,
             SHORT.get(goal, goal),
             number(entry["n_random"]),
+            number(entry["acceleration_of_an_oracle"]),
             *(with_bounds(entry["acceleration"][s]) if s in entry["acceleration"] else "" for s in strategies),
         ]
         for name, goal, entry in found
     ]
-    return table(["landscape", "target", "random needs", *strategies], rows)
+    return table(["landscape", "target", "random needs", "oracle", *strategies], rows)
 
 
 def equal_budgets(document: Document) -> str:

@@ -20,7 +20,15 @@ from decisions.games import (
     yardstick_of,
 )
 from decisions.landscape import FloatArray, describe
-from decisions.measures import PERCENTILE, SHARE, acceleration, first_below, mean_with_interval, with_interval
+from decisions.measures import (
+    PERCENTILE,
+    SHARE,
+    acceleration,
+    first_below,
+    mean_with_interval,
+    needed_with_interval,
+    with_interval,
+)
 
 N_CURVE: Final = 100
 """Hypervolumes are shown up to so many evaluations."""
@@ -54,14 +62,15 @@ def summarise(sources: Sequence[Source], games: Sequence[Game], played: Played) 
         if OURS in searched[PARETO]["acceleration"]:
             document["acceleration_factor"][name] = searched[PARETO]["acceleration"][OURS]
         spans = spans_of(source)
-        document["accuracy"][name] = accuracy_results("learn", mine, played, spans)
-        document["simulations_to_accuracy"][name] = simulations_to_accuracy(mine, played)
-        refined = accuracy_results("refine", mine, played, spans)
-        if refined:
-            document["refined"][name] = refined
-        failed = failure_results(mine, played)
-        if failed:
-            document["failures"][name] = failed
+        found = {
+            "accuracy": accuracy_results("learn", mine, played, spans),
+            "simulations_to_accuracy": simulations_to_accuracy(mine, played),
+            "refined": accuracy_results("refine", mine, played, spans),
+            "failures": failure_results(mine, played),
+        }
+        for key, result in found.items():
+            if result:
+                document[key][name] = result
     return document
 
 
@@ -79,6 +88,8 @@ def search_results(source: Source, games: Sequence[Game], played: Played) -> dic
         found[goal] = {
             "reference_percentile": yardstick.percentile_used,
             "n_random": float(np.median(yardstick.random_needs)),
+            "n_oracle": len(yardstick.oracle),
+            "acceleration_of_an_oracle": float(np.median(yardstick.random_needs)) / len(yardstick.oracle),
             "acceleration": {
                 s: acceleration(yardstick.random_needs, needs_of(map(yardstick.curve, orders)))
                 for s, orders in by_strategy.items()
@@ -176,7 +187,10 @@ def simulations_to_accuracy(games: Sequence[Game], played: Played) -> dict[str, 
                 first_below([c["n"] for c in run], [c["errors"]["fresh"][target]["rmse"] for c in run], error)
                 for run in played_runs
             ]
-            found.setdefault(strategy, {})[target] = with_interval(needed) | {"rmse": error, "n_random": N_RANDOM[-1]}
+            found.setdefault(strategy, {})[target] = needed_with_interval(needed) | {
+                "rmse": error,
+                "n_random": N_RANDOM[-1],
+            }
     return found
 
 
@@ -195,7 +209,7 @@ def failure_results(games: Sequence[Game], played: Played) -> dict[str, Any]:
                     first_below([c["n"] for c in r], [c["errors"]["feasible"][target]["rmse"] for c in r], error)
                     for r in played_runs
                 ]
-                found[strategy][key][target] = with_interval(needed)
+                found[strategy][key][target] = needed_with_interval(needed)
         for key in ("recognised", "failing_recognised"):
             found[strategy][key] = {
                 str(c["n"]): mean_with_interval([r[i].get(key, 0.0) for r in runs]) for i, c in enumerate(runs[0])

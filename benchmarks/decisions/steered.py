@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from dynaphase.surrogate.feasibility import Feasibility, fit_feasibility
 
 from decisions.inputs import Inputs
 from decisions.landscape import FloatArray
 from decisions.strategies import N_INITIAL, first_random
 from dynaphase.acquisition import Goal, Objective, Pool, acquisition_from_name
 from dynaphase.surrogate import JointPosterior, Surrogate, SurrogateOptions, fit_surrogate
+from dynaphase.surrogate.feasibility import Feasibility, fit_feasibility
 
 
 @dataclass(frozen=True)
