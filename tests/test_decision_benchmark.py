@@ -14,7 +14,7 @@ import pytest
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
-from decisions import games, measures, mixtures, results, tables  # noqa: E402
+from decisions import games, measures, mixtures, play, render, results, tables  # noqa: E402
 from decisions.hypervolume import growing_hypervolume, hypervolume  # noqa: E402
 from decisions.inputs import Inputs  # noqa: E402
 from decisions.landscape import Landscape  # noqa: E402
@@ -169,6 +169,13 @@ def test_steered_search_beats_random_search() -> None:
     assert max(needs) < np.quantile(yardstick.random_needs, 0.25)
 
 
+def test_one_objective_is_searched_by_its_improvement() -> None:
+    inputs = Inputs(small().only("b"))
+    yardstick = measures.Yardstick(inputs.landscape.scores)
+    order = play_search(inputs, Steered("ours", "hypervolume"), 0, lambda o: False, 12)
+    assert measures.first_reaching(yardstick.curve(order), measures.SHARE) < np.inf
+
+
 def test_learning_improves_and_is_judged_by_what_was_not_chosen() -> None:
     checkpoints = play_learning(Inputs(small()), Steered("ours", "max-variance"), 0, (10, 30))
     errors = [c["errors"]["fresh"]["b"]["rmse"] for c in checkpoints]
@@ -235,6 +242,7 @@ def test_files_that_are_no_tables_are_refused(tmp_path: Path) -> None:
 def test_results_of_a_small_run_and_its_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(games, "N_LEARNED", (10, 20))
     monkeypatch.setattr(games, "N_RANDOM", (10, 20))
+    monkeypatch.setattr(play, "SEARCH", ((8, 1), (20, 6)))
     a_table(seed=range(60)).to_csv(tmp_path / "mine.csv", index=False)
     source = games.Source("mine", path=str(tmp_path / "mine.csv"), objectives=(("strength", "max"), ("price", "min")))
     chosen = [g for g in games.games_of([source], 2) if g.strategy in ("dynaphase", "sobol", "random, fractions")]
@@ -249,7 +257,13 @@ def test_results_of_a_small_run_and_its_journal(tmp_path: Path, monkeypatch: pyt
     found = document["acceleration_factor"]["mine"]
     assert found["interval_90"][0] <= found["median"] <= found["interval_90"][1]
     assert document["simulations_to_accuracy"]["mine"]["random, fractions"]["strength"]["median"] <= 20
-    assert len(document["search"]["mine"]["trade-off"]["hypervolume"]["dynaphase"]["mean"]) == results.N_CURVE
+    assert len(document["search"]["mine"]["hypervolume"]["dynaphase"]["mean"]) == results.N_CURVE
+    (tmp_path / "results.json").write_text(json.dumps(document | {"choosing": {}}))
+    page = tmp_path / "decisions.md"
+    page.write_text((BENCHMARKS.parent / "docs" / "decisions.md").read_text())
+    render.render(tmp_path / "results.json", page)
+    assert f"| {render.with_bounds(found)} |" in page.read_text()
+    assert {path.name for path in tmp_path.glob("*.png")} == {render.HYPERVOLUME_FIGURE, render.ACCURACY_FIGURE}
 
 
 def test_fixed_orders_end_with_the_pool() -> None:

@@ -164,7 +164,7 @@ def play(game: Game) -> dict[str, Any]:
     if game.kind == "search":
         yardstick = yardstick_of(game.source, game.goal)
         found["order"] = play_search(
-            inputs, SEARCHING[game.strategy], game.seed, lambda order: yardstick.curve(order)[-1] >= SHARE
+            inputs, SEARCHING[game.strategy], game.seed, lambda order: bool(yardstick.curve(order)[-1] >= SHARE)
         )
     elif game.kind == "refine":
         strategy = LEARNING[game.strategy]

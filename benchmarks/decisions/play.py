@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
 import numpy as np
@@ -20,7 +20,7 @@ LEAST_SEARCHED: Final = 20
 
 
 def play_search(
-    inputs: Inputs, strategy: Strategy, seed: int, has_arrived: Any, budget: int = SEARCH[-1][0]
+    inputs: Inputs, strategy: Strategy, seed: int, has_arrived: Callable[[list[int]], bool], budget: int | None = None
 ) -> list[int]:
     """Candidates in the order of evaluation.
 
@@ -29,11 +29,14 @@ def play_search(
     """
     player, rng = strategy.start(inputs, seed), np.random.default_rng([seed, 3])
     order: list[int] = []
+    budget = budget or SEARCH[-1][0]
     for until, batch in SEARCH:
         while len(order) < min(until, budget, inputs.landscape.n):
             if len(order) >= LEAST_SEARCHED and has_arrived(order):
                 return order
             chosen = player.ask(min(batch, min(until, budget) - len(order)))
+            if not chosen:  # what is left repeats what was played
+                return order
             player.tell(chosen, np.array([inputs.landscape.evaluate(i, rng) for i in chosen]))
             order += chosen
     return order

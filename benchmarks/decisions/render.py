@@ -59,7 +59,7 @@ def with_bounds(entry: Mapping[str, Any], digits: int = 2) -> str:
 
 def accelerations(document: Document) -> str:
     """Landscape × strategy."""
-    found = {name: entry["trade-off"] for name, entry in document["search"].items()}
+    found = document["search"]
     strategies = _union(entry["acceleration"] for entry in found.values())
     rows = [
         [
@@ -95,18 +95,17 @@ def single_targets(document: Document) -> str:
 def equal_budgets(document: Document) -> str:
     """Our share of the best hypervolume minus a peer's, after equally many evaluations."""
     rows = []
-    for name, goals in document["search"].items():
-        for peer, entry in goals["trade-off"]["ours_minus"].items():
+    for name, found in document["search"].items():
+        for peer, entry in found["ours_minus"].items():
             rows.append([name, peer, *(with_bounds(difference) for difference in entry.values())])
-    budgets = _union(e for goals in document["search"].values() for e in goals["trade-off"]["ours_minus"].values())
+    budgets = _union(e for found in document["search"].values() for e in found["ours_minus"].values())
     return table(["landscape", "against", *(f"after {n}" for n in budgets)], rows)
 
 
 def best_found(document: Document) -> str:
     """Enhancement factor and share of the best few after equally many evaluations, ours."""
     rows = []
-    for name, goals in document["search"].items():
-        entry = goals["trade-off"]
+    for name, entry in document["search"].items():
         for n, shares in entry["top_found"].get("dynaphase", {}).items():
             factor = entry["enhancement"]["dynaphase"].get(n)
             rows.append([name, n, with_bounds(factor) if factor else "–", *(with_bounds(s) for s in shares.values())])
@@ -180,7 +179,7 @@ TABLES: Final[dict[str, Callable[[Document], str]]] = {
 
 def draw_hypervolumes(document: Document, path: Path) -> None:
     """Share of the best hypervolume against evaluations: mean over seeds, band of the central 90 % of them."""
-    panels = {name: goals["trade-off"]["hypervolume"] for name, goals in document["search"].items()}
+    panels = {name: found["hypervolume"] for name, found in document["search"].items()}
     figure, axes = _panels(len(panels))
     colours = _colours(_union(panels.values()))
     for axis, (name, curves) in zip(axes, panels.items(), strict=False):

@@ -22,7 +22,8 @@ class Steered:
     Parameters
     ----------
     acquisition : str
-        As in a configuration; ``random`` and ``sobol`` give the surrogate without the steering.
+        As in a configuration; ``random`` gives the surrogate without the steering; ``hypervolume`` of one objective is
+        ``expected-improvement``.
     inputs : str
         ``fractions``, ``coordinates`` or ``phases``; ``best`` is phases where there are any.
     n_initial : int
@@ -63,7 +64,7 @@ class SteeredPlayer:
             taken = set(self.asked)
             chosen = [i for i in first_random(self.inputs.landscape.n, self.seed) if i not in taken][:n]
         else:
-            acquisition = acquisition_from_name(self.strategy.acquisition)
+            acquisition = acquisition_from_name(self._acquisition())
             posterior = self._posterior() if acquisition.needs_posterior else None
             pool = Pool(
                 self.inputs.at("pool", self.kind),
@@ -96,6 +97,15 @@ class SteeredPlayer:
         """Probability of success, from what succeeded and what failed."""
         X = self.inputs.at("pool", self.kind)[[*self.rows, *self.failed]]
         return fit_feasibility(X, np.arange(len(X)) < len(self.rows), seed=self.seed)
+
+    def _acquisition(self) -> str:
+        """One objective has no trade-off: its improvement is what is looked for."""
+        has_one = len(self.inputs.landscape.objectives) == 1
+        return (
+            "expected-improvement"
+            if has_one and self.strategy.acquisition == "hypervolume"
+            else self.strategy.acquisition
+        )
 
     def _surrogate(self) -> Surrogate:
         if self._fitted is None or self._fitted[0] != len(self.rows):
