@@ -48,8 +48,8 @@ ROLES: Final = ("pool", "fresh", "line")
 NOT_COMPONENTS: Final = ("seed", "role", "reason", "cpu_seconds")
 EDGE: Final = 0.05
 """How near a face of the unit cube still counts as the edge."""
-NOISY_STD: Final = 0.1
-"""Scatter between seeds of log10 σ, decades, from which a composition belongs to the noisy zone."""
+NOISY_SHARE: Final = 0.1
+"""Share of the fresh compositions, those whose log10 σ scatters most between seeds, that is the noisy zone."""
 NEAR_LINE: Final = 0.03
 """|δ| from which a composition is off the stoichiometric line."""
 HELD_BACK: Final = 0.2
@@ -284,7 +284,15 @@ def _strata(
     is_edge: Callable[[FloatArray], BoolArray] = lambda u: ((u < EDGE) | (u > 1 - EDGE)).any(axis=1)  # noqa: E731
     strata = {
         "edge": is_edge(unit),
-        "noisy": (spread[:, in_decades] > NOISY_STD).any(axis=1),
+        "noisy": _largest_share(spread[:, in_decades].sum(axis=1)),
         "off line": np.abs(delta) > NEAR_LINE,
     }
     return {name: mask for name, mask in strata.items() if mask.any()}
+
+
+def _largest_share(scatter: FloatArray) -> BoolArray:
+    """Mask of the tenth with the largest scatter; nothing where nothing scatters."""
+    known = scatter[scatter > 0]  # not where every seed failed
+    if len(known) < 10:
+        return np.zeros(len(scatter), dtype=bool)
+    return np.asarray(np.nan_to_num(scatter, nan=-1.0) >= np.quantile(known, 1 - NOISY_SHARE))
