@@ -31,7 +31,6 @@ from dynaphase.composition import Composition
 from dynaphase.evaluation import evaluate_candidate
 from dynaphase.executors import make_workers, run_all
 from dynaphase.materials import get_system
-from dynaphase.materials.base import MaterialSystem
 from dynaphase.records import Candidate, Record, RecordStatus
 from dynaphase.samplers import make_sampler
 from dynaphase.settings import PhysicalSettings
@@ -109,10 +108,17 @@ def make(name: str, n_workers: int | None) -> None:
             stream.flush()
             if n % 50 == 0:
                 print(f"{name}: {n} of {len(missing)}", file=sys.stderr, flush=True)
-    table = pd.DataFrame([
-        {"role": role, "seed": seed, **{e: round(composition[e], 12) for e in system.elements}, **kept[candidate.key]}
-        for (role, composition, seed), candidate in zip(rows, candidates, strict=True)
-    ])
+    table = pd.DataFrame(
+        [
+            {
+                "role": role,
+                "seed": seed,
+                **{e: round(composition[e], 12) for e in system.elements},
+                **kept[candidate.key],
+            }
+            for (role, composition, seed), candidate in zip(rows, candidates, strict=True)
+        ]
+    )
     table.drop(columns="key").to_csv(TABLES / f"{name}.csv.xz", index=False, lineterminator="\n")
     kept_in.unlink()
 
