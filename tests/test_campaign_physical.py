@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dynaphase import campaign as campaign_module
-from dynaphase import recommend
+from dynaphase import recommend, steering
 from dynaphase.campaign import Campaign
 from dynaphase.cli import main
 from dynaphase.composition import Composition
@@ -138,7 +137,7 @@ def test_the_real_reason_is_the_same_for_all(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_hole_in_the_simplex_is_survived_and_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(campaign_module, "evaluate_candidate", fail_without_host)
+    monkeypatch.setattr(steering, "evaluate_candidate", fail_without_host)
     campaign = Campaign.create(
         tmp_path / "c",
         config=tiny(

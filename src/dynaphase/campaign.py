@@ -1,35 +1,34 @@
-"""A campaign: the one stateful object.  Ask, simulate, tell, stop, recommend; interrupt and resume at any point."""
+"""A campaign: the one stateful object.  Make one, run it (`dynaphase.steering`), look at it."""
 
 from __future__ import annotations
 
-import os
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from dynaphase.composition import Composition, CompositionLike
+from dynaphase.composition import CompositionLike
 from dynaphase.config import PRESETS, CampaignConfig, load_config, make_config
 from dynaphase.errors import CampaignError, ConfigError, Interrupted, unknown_choice
-from dynaphase.evaluation import evaluate_candidate
-from dynaphase.executors import Workers, make_workers, run_all
+from dynaphase.executors import Workers, make_workers
 from dynaphase.identity import check_identity, find_system, is_table
 from dynaphase.interruption import heeded_interruptions
+from dynaphase.journal import read_journal
+from dynaphase.learner import Learner
 from dynaphase.lock import is_being_run, only_runner
 from dynaphase.materials import get_system
 from dynaphase.materials.base import MaterialSystem
 from dynaphase.materials.table_files import read_table
+from dynaphase.observer import Observer
 from dynaphase.recommend import Forecast, forecast, recommend
-from dynaphase.records import Candidate, Record, RecordStatus
-from dynaphase.rounds import Plan, Role, StopReason, initial_plan, next_plan, stop_reason
+from dynaphase.records import Record
+from dynaphase.rounds import Plan, StopReason
 from dynaphase.samplers import make_sampler
 from dynaphase.settings import ModelSettings, PhysicalSettings
 from dynaphase.space import CompositionSpace
+from dynaphase.steering import Steering
 from dynaphase.store import Store
-from dynaphase.training import Learned, choose_batch, learn
+from dynaphase.training import Learned
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,52 +39,6 @@ CONFIG_NAME: Final = "campaign.toml"
 
 TABLE_NAME: Final = "system.toml"
 """Copy of the table that describes the material system of a campaign."""
-
-
-class Observer:
-    """What a run tells while it goes on; override what you want to see."""
-
-    def planned(self, plan: Plan, n_open: int, n_total: int) -> None:
-        """A round begins: `n_open` of its `n_total` simulations are still to be made."""
-
-    def finished(self, record: Record) -> None:
-        """A simulation ended."""
-
-    def lost(self, formula: str, reason: str) -> None:
-        """A simulation gave no result because its worker died; running the campaign again tries it again."""
-
-    def assessed(self, assessment: Mapping[str, Any]) -> None:
-        """The surrogate was fitted and judged."""
-
-    def stopped(self, reason: StopReason) -> None:
-        """The campaign ended."""
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    """Everything known, read from the store."""
-
-    plans: tuple[Plan, ...]
-    records: Mapping[str, Record]
-    assessments: tuple[Mapping[str, Any], ...]
-
-    @property
-    def n_failed(self) -> int:
-        return sum(not record.is_done for record in self.records.values())
-
-    @property
-    def failures(self) -> list[tuple[str, int]]:
-        """Reasons of failed simulations and how often each occurred, the most frequent first."""
-        return Counter(r.reason or "no reason was kept" for r in self.records.values() if not r.is_done).most_common()
-
-    @property
-    def failed(self) -> list[Composition]:
-        """Compositions without a successful simulation, though some was tried, in a fixed order."""
-        tried, done = (
-            {r.candidate.composition for r in self.records.values() if r.is_done is is_done}
-            for is_done in (False, True)
-        )
-        return sorted(tried - done, key=lambda composition: composition.key)
 
 
 class Campaign:
@@ -106,7 +59,7 @@ class Campaign:
         self.config = config
         self.system: MaterialSystem = find_system(config.system, directory)
         self.space: CompositionSpace = _make_space(config, self.system)
-        self._learned: tuple[int, Learned] | None = None
+        self._learner = Learner(config, self.space)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -211,7 +164,7 @@ class Campaign:
     def run(
         self,
         n_workers: int | None = None,
-        executor: str = "processes",
+        executor: str | Workers = "processes",
         observer: Observer | None = None,
     ) -> StopReason:
         """Start or resume, until the campaign stops by itself.
@@ -220,7 +173,8 @@ class Campaign:
         ----------
         n_workers : int, optional
             Simulations at a time; by default one per core.
-        executor : {"processes", "serial"}
+        executor : {"processes", "serial"} or Workers
+            Where simulations run; `n_workers` then belongs to it.
         observer : Observer, optional
 
         Returns
@@ -236,13 +190,13 @@ class Campaign:
         FitError
             Too few simulations succeeded to learn from.
         """
-        workers = make_workers(executor, n_workers)
+        workers = make_workers(executor, n_workers) if isinstance(executor, str) else executor
         watcher = observer or Observer()
         with only_runner(self.directory):
             store = Store.to_fill(self.directory, self.identity)
             try:
                 with heeded_interruptions() as check:
-                    return self._run(store, workers, watcher, check)
+                    return Steering(self.config, self.space, store, workers, watcher, check, self._learner).run()
             except KeyboardInterrupt:
                 store.log("interrupted", {})
                 raise Interrupted(
@@ -252,80 +206,12 @@ class Campaign:
             finally:
                 store.close()
 
-    def _run(self, store: Store, workers: Workers, observer: Observer, check: Callable[[], None]) -> StopReason:
-        store.log("started", {"pid": os.getpid(), "n_workers": workers.n_workers})
-        if not store.events("planned"):
-            store.log("planned", initial_plan(self.config, self.space, self.system.reference).to_json())
-        for earlier in _state(store).plans[:-1]:  # what was lost with a worker in an earlier run
-            self._simulate(store, workers, earlier, observer, check)
-        while True:
-            check()
-            plan = _state(store).plans[-1]
-            self._simulate(store, workers, plan, observer, check)
-            state = _state(store)
-            if len(state.assessments) <= plan.number:
-                store.log("assessed", {"round": plan.number, **self._learn(state).assessment})
-                state = _state(store)
-            observer.assessed(state.assessments[-1])
-            n_planned = sum(len(p.candidates(self.config, self.system.name)) for p in state.plans)
-            reason = stop_reason(self.config, [a["accuracy"] for a in state.assessments], n_planned)
-            following = self._following(state, reason)
-            if following is not None:
-                store.log("planned", following.to_json())
-            elif reason is not None:
-                store.log("stopped", {"reason": reason.value})
-                observer.stopped(reason)
-                return reason
-
-    def _following(self, state: _State, reason: StopReason | None) -> Plan | None:
-        """The round after the last one: a batch, a confirmation of the recommendations, or none."""
-        last = state.plans[-1]
-        known = {composition for plan in state.plans for composition, _ in plan.asked}
-        if reason is None:
-            failed = [composition for composition in state.failed if self.space.contains(composition)]
-            chosen = choose_batch(self._learn(state), self.config, self.space, last.number + 1, known, failed)
-            return next_plan(last.number + 1, chosen)
-        if last.is_confirmation or self.config.rounds.n_confirm == 0:
-            return None
-        best = recommend(self._learn(state), self.system, self.space, self.config.rounds.n_confirm)
-        unseen = [item.composition for item in best if item.composition not in known]
-        return next_plan(last.number + 1, unseen, Role.CONFIRMATION) if unseen else None
-
-    def _simulate(
-        self, store: Store, workers: Workers, plan: Plan, observer: Observer, check: Callable[[], None]
-    ) -> None:
-        candidates = plan.candidates(self.config, self.system.name)
-        kept = store.keys()
-        missing = [candidate for candidate in candidates if candidate.key not in kept]
-        if not missing:
-            return
-        observer.planned(plan, len(missing), len(candidates))
-        function = partial(evaluate_candidate, system=self.system)
-        for outcome in run_all(workers, function, missing, self._failed, _lost):
-            if isinstance(outcome, Record):
-                store.add(outcome)
-                observer.finished(outcome)
-            else:  # no record: the next run tries it again
-                store.log("lost", outcome)
-                observer.lost(outcome["formula"], outcome["reason"])
-            check()
-
-    def _failed(self, candidate: Candidate, reason: str) -> Record:
-        return Record(candidate, RecordStatus.FAILED, self.system.formula(candidate.composition), reason=reason)
-
-    def _learn(self, state: _State) -> Learned:
-        """The surrogate of these records; fitting the same ones again would give the same."""
-        n_records = len(state.records)
-        if self._learned is None or self._learned[0] != n_records:
-            self._learned = (n_records, learn(state.plans, state.records, self.config, self.space))
-        return self._learned[1]
-
     # --- looking -----------------------------------------------------------------------------------------
 
     def status(self) -> dict[str, Any]:
         """Where the campaign stands, under the names of ``dynaphase status --json``."""
         with self._looking() as store:
-            state = _state(store)
+            state = read_journal(store)
             last = store.events()[-1] if store.events() else None
         planned = {c.key for plan in state.plans for c in plan.candidates(self.config, self.system.name)}
         is_running = is_being_run(self.directory)
@@ -357,12 +243,12 @@ class Campaign:
     def plans(self) -> tuple[Plan, ...]:
         """What was asked for, round by round."""
         with self._looking() as store:
-            return _state(store).plans
+            return read_journal(store).plans
 
     def assessments(self) -> list[dict[str, Any]]:
         """Accuracy and fit reports after each round."""
         with self._looking() as store:
-            return [dict(assessment) for assessment in _state(store).assessments]
+            return [dict(assessment) for assessment in read_journal(store).assessments]
 
     def fields(self, key: str) -> Any:
         """Final fields of one record (xarray data set)."""
@@ -374,7 +260,7 @@ class Campaign:
         import pandas as pd
 
         with self._looking() as store:
-            state = _state(store)
+            state = read_journal(store)
         roles = {
             candidate.key: (plan.number, role.value)
             for plan in state.plans
@@ -412,12 +298,12 @@ class Campaign:
             If there are too few simulations to learn from yet.
         """
         with self._looking() as store:
-            state = _state(store)
+            state = read_journal(store)
         if not state.plans:
             raise CampaignError(
                 f"{self.directory} has no simulations yet; run it with 'dynaphase run {self.directory}'"
             )
-        return self._learn(state)
+        return self._learner.learn(state)
 
     def predict(self, sources: str | Sequence[CompositionLike]) -> list[Forecast]:
         """Predicted S and σ with intervals for any compositions of the system (one formula, or several)."""
@@ -438,18 +324,6 @@ class Campaign:
             yield store
         finally:
             store.close()
-
-
-def _lost(candidate: Candidate, reason: str) -> dict[str, str]:
-    return {"key": candidate.key, "formula": str(candidate.composition), "reason": reason}
-
-
-def _state(store: Store) -> _State:
-    return _State(
-        plans=tuple(Plan.from_json(event.content) for event in store.events("planned")),
-        records=store.records(),
-        assessments=tuple(event.content for event in store.events("assessed")),
-    )
 
 
 def _make_space(config: CampaignConfig, system: MaterialSystem) -> CompositionSpace:

@@ -163,14 +163,18 @@ def choose_batch(
     number: int,
     known: Collection[Composition],
     failed: Collection[Composition] = (),
+    *,
+    n_before: int = 0,
 ) -> list[Composition]:
     """The compositions of round `number`: what the configured acquisition picks from a fresh Sobol pool.
 
     Where simulations failed, nothing was learned, so the variance there stays high: the posterior is conditioned on
-    `failed` as if they had succeeded, or the campaign would spend every batch on the same hole.
+    `failed` as if they had succeeded, or the campaign would spend every batch on the same hole.  `n_before` is how many
+    were chosen in this round already, where it is chosen piece by piece.
     """
-    # A pool of its own for every round: the same one again would offer only what was not worth taking before.
-    pool_stream, choice_stream = np.random.SeedSequence([config.seed, number]).spawn(2)
+    # A pool of its own for every choice: the same one again would offer only what was not worth taking before.
+    entropy = [config.seed, number, n_before] if n_before else [config.seed, number]
+    pool_stream, choice_stream = np.random.SeedSequence(entropy).spawn(2)
     offered = [c for c in space.sobol(config.rounds.n_pool, pool_stream) if c not in known]
     X = learned.features([*offered, *failed])
     acquisition = acquisition_from_name(config.rounds.acquisition)
@@ -178,7 +182,7 @@ def choose_batch(
     if acquisition.needs_posterior:
         posterior = learned.surrogate.posterior(X, JUDGED, n_replicates=config.design.n_replicates)
     pool = Pool(X, posterior, pending=range(len(offered), len(X)))
-    chosen = acquisition.select(pool, config.rounds.batch, np.random.default_rng(choice_stream))
+    chosen = acquisition.select(pool, config.rounds.n_at_once, np.random.default_rng(choice_stream))
     return [offered[index] for index in chosen]
 
 

@@ -1,0 +1,198 @@
+"""What a running campaign does next: simulate, learn, choose, stop; in batches, or whenever a worker is free.
+
+Batches: a round is chosen, all of it is simulated, the surrogate is fitted, the next round is chosen.  Workers wait for
+the slowest simulation of each round.
+
+Asynchronous: a worker that is free gets the next composition at once.  It is chosen with the surrogate as it was
+fitted last, conditioned on everything that is under way or has come since; when `refit_every` results have come the
+surrogate is fitted anew and a new round begins.
+
+Both write every choice to the journal before any of it is simulated, and both decide from the journal alone: what was
+chosen, which records came, in which order.  So a run that is killed at any point goes on as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from dynaphase.choice import choose
+from dynaphase.config import CampaignConfig
+from dynaphase.evaluation import evaluate_candidate
+from dynaphase.executors import Workers, run_all
+from dynaphase.journal import Journal, read_journal
+from dynaphase.learner import Learner
+from dynaphase.levels import costs_of, measured_costs, n_weighed
+from dynaphase.observer import Observer
+from dynaphase.recommend import recommend
+from dynaphase.records import Candidate, Record, RecordStatus
+from dynaphase.rounds import Entry, Plan, Role, StopReason, initial_plan, next_plan, stop_reason
+from dynaphase.space import CompositionSpace
+from dynaphase.store import Store
+
+__all__ = ["Steering"]
+
+
+@dataclass(frozen=True)
+class Steering:
+    """One run of a campaign, from its present state until it stops by itself."""
+
+    config: CampaignConfig
+    space: CompositionSpace
+    store: Store
+    workers: Workers
+    observer: Observer
+    check: Callable[[], None]
+    """Raises KeyboardInterrupt if an interruption came that a library dropped."""
+    learner: Learner
+    lost: set[str] = field(default_factory=set)
+    """Keys of simulations whose workers died in this run: not to be tried again before the next one."""
+
+    def run(self) -> StopReason:
+        """See `dynaphase.Campaign.run`."""
+        self.store.log("started", {"pid": os.getpid(), "n_workers": self.workers.n_workers})
+        if not self.store.events("planned"):
+            plan = initial_plan(self.config, self.space, self.space.system.reference)
+            self.store.log("planned", plan.to_json())
+        while True:
+            self.check()
+            plan = self._journal().plans[-1]
+            if self._is_asynchronous and plan.is_active:
+                self._simulate(self._chosen_when_free(), n_in_flight=self.workers.n_workers)
+            else:
+                self._simulate(self._planned())
+            if len(self._journal().assessments) <= plan.number:
+                self._assess(plan.number)
+            journal = self._journal()
+            self.observer.assessed(journal.assessments[-1])
+            reason = self._stop_reason(journal)
+            following = self._following(journal, reason)
+            if following is not None:
+                self.store.log("planned", following.to_json())
+            elif reason is not None:
+                self.store.log("stopped", {"reason": reason.value})
+                self.observer.stopped(reason)
+                return reason
+
+    # --- what to simulate --------------------------------------------------------------------------------
+
+    @property
+    def _is_asynchronous(self) -> bool:
+        return self.config.rounds.steering == "asynchronous"
+
+    def _planned(self) -> Iterator[Candidate]:
+        """What was planned and has no record, round by round: also what was lost with a worker in an earlier run."""
+        journal = self._journal()
+        ended = journal.records.keys() | self.lost
+        for plan in journal.plans:
+            asked = plan.candidates(self.config, self._system)
+            missing = [candidate for candidate in asked if candidate.key not in ended]
+            if missing:
+                self.observer.planned(plan, len(missing), len(asked))
+            yield from missing
+
+    def _chosen_when_free(self) -> Iterator[Candidate]:
+        """What is planned already; then, each time the next one is asked for, what is best to simulate now.
+
+        Ends when the campaign has a reason to stop.
+        """
+        yield from self._planned()
+        while True:
+            self.check()
+            journal = self._journal()
+            number = journal.plans[-1].number
+            if self._n_results(journal) >= self.config.rounds.refit_every:
+                self._assess(number)
+                journal = self._journal()
+                self.observer.assessed(journal.assessments[-1])
+                number += 1
+            if self._stop_reason(journal) is not None:
+                return
+            plan = self._chosen(journal, number)
+            if not plan.entries:
+                return
+            self.store.log("planned", plan.to_json())
+            candidates = plan.candidates(self.config, self._system)
+            if number > journal.plans[-1].number:
+                n_until_fit = self.config.rounds.refit_every * len(candidates)
+                self.observer.planned(plan, n_until_fit, n_until_fit)
+            yield from candidates
+
+    def _n_results(self, journal: Journal) -> int:
+        """Pieces of work that were finished since the surrogate was fitted last; replicates belong together."""
+        learned = set(journal.arrivals[: journal.n_learned])
+        n = 0
+        for plan in journal.plans:
+            for entry in plan.entries:
+                keys = {candidate.key for candidate in entry.candidates(self.config, self._system)}
+                n += journal.records.keys() >= keys and not learned >= keys
+        return n
+
+    def _simulate(self, candidates: Iterator[Candidate], n_in_flight: int | None = None) -> None:
+        function = partial(evaluate_candidate, system=self.space.system)
+        for outcome in run_all(self.workers, function, candidates, self._failed, _lost, n_in_flight=n_in_flight):
+            if isinstance(outcome, Record):
+                self.store.add(outcome)
+                self.observer.finished(outcome)
+            else:  # no record: the next run tries it again
+                self.lost.add(outcome["key"])
+                self.store.log("lost", outcome)
+                self.observer.lost(outcome["formula"], outcome["reason"])
+            self.check()
+
+    def _failed(self, candidate: Candidate, reason: str) -> Record:
+        formula = self.space.system.formula(candidate.composition)
+        return Record(candidate, RecordStatus.FAILED, formula, reason=reason)
+
+    # --- what to decide ----------------------------------------------------------------------------------
+
+    def _assess(self, number: int) -> None:
+        """Fit the surrogate to all records and log how it is judged after round `number`."""
+        journal = self._journal()
+        assessment = {"round": number, **self.learner.learn(journal).assessment}
+        if self.config.fidelity.levels:
+            assessment["costs"] = measured_costs(self.config, journal.records.values())
+        self.store.log("assessed", assessment)
+
+    def _stop_reason(self, journal: Journal) -> StopReason | None:
+        costs = costs_of(self.config, journal.assessments)
+        n_planned = n_weighed(self.config, _entries(journal.plans), costs)
+        return stop_reason(self.config, [a["accuracy"] for a in journal.assessments], n_planned)
+
+    def _following(self, journal: Journal, reason: StopReason | None) -> Plan | None:
+        """The round after the last one: the acquisition's, a confirmation of the recommendations, or none."""
+        last = journal.plans[-1]
+        if reason is None:
+            return self._chosen(journal, last.number + 1)
+        if last.is_confirmation or self.config.rounds.n_confirm == 0:
+            return None
+        known = {entry.composition for entry in _entries(journal.plans) if entry.level == self.config.fidelity.top}
+        best = recommend(self.learner.learn(journal), self.space.system, self.space, self.config.rounds.n_confirm)
+        unseen = [item.composition for item in best if item.composition not in known]
+        tops = [self.config.fidelity.top] * len(unseen)
+        return next_plan(last.number + 1, unseen, Role.CONFIRMATION, tops) if unseen else None
+
+    def _chosen(self, journal: Journal, number: int) -> Plan:
+        """What the acquisition chooses for round `number` from what was known at the latest fit."""
+        learned = self.learner.learn(journal.at(journal.n_learned))
+        return choose(learned, self.config, self.space, number, journal)
+
+    # --- the journal -------------------------------------------------------------------------------------
+
+    @property
+    def _system(self) -> str:
+        return self.space.system.name
+
+    def _journal(self) -> Journal:
+        return read_journal(self.store)
+
+
+def _entries(plans: Sequence[Plan]) -> list[Entry]:
+    return [entry for plan in plans for entry in plan.entries]
+
+
+def _lost(candidate: Candidate, reason: str) -> dict[str, Any]:
+    return {"key": candidate.key, "formula": str(candidate.composition), "reason": reason}
