@@ -152,6 +152,12 @@ class CampaignConfig(Section):
     stop: StopSection = StopSection()
 
     @model_validator(mode="after")
+    def _runs_that_stop_early_are_physical(self) -> CampaignConfig:
+        if self.rounds.early_stop and self.model != "physical":
+            raise PydanticCustomError("early_stop", "rounds.early_stop is of the physical model: leave it out")
+        return self
+
+    @model_validator(mode="after")
     def _levels_fit_the_settings(self) -> CampaignConfig:
         fidelity, settings = self.fidelity, self.settings
         if not fidelity.levels:

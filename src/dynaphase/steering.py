@@ -14,18 +14,19 @@ chosen, which records came, in which order.  So a run that is killed at any poin
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from dynaphase.choice import choose
 from dynaphase.config import CampaignConfig
+from dynaphase.early_stop import EarlyStop
 from dynaphase.evaluation import evaluate_candidate
 from dynaphase.executors import Workers, run_all
 from dynaphase.journal import Journal, read_journal
 from dynaphase.learner import Learner
-from dynaphase.levels import costs_of, measured_costs, n_weighed
+from dynaphase.levels import costs_of, is_top, measured_costs, n_weighed
 from dynaphase.observer import Observer
 from dynaphase.recommend import recommend
 from dynaphase.records import Candidate, Record, RecordStatus
@@ -34,6 +35,13 @@ from dynaphase.space import CompositionSpace
 from dynaphase.store import Store
 
 __all__ = ["Steering"]
+
+
+class Task(NamedTuple):
+    """One simulation, as a worker gets it."""
+
+    candidate: Candidate
+    early_stop: EarlyStop | None = None
 
 
 @dataclass(frozen=True)
@@ -83,18 +91,16 @@ class Steering:
     def _is_asynchronous(self) -> bool:
         return self.config.rounds.steering == "asynchronous"
 
-    def _planned(self) -> Iterator[Candidate]:
+    def _planned(self) -> Iterator[Task]:
         """What was planned and has no record, round by round: also what was lost with a worker in an earlier run."""
         journal = self._journal()
-        ended = journal.records.keys() | self.lost
         for plan in journal.plans:
-            asked = plan.candidates(self.config, self._system)
-            missing = [candidate for candidate in asked if candidate.key not in ended]
+            missing = list(self._tasks(journal, plan.entries))
             if missing:
-                self.observer.planned(plan, len(missing), len(asked))
+                self.observer.planned(plan, len(missing), len(plan.entries) * self.config.design.n_replicates)
             yield from missing
 
-    def _chosen_when_free(self) -> Iterator[Candidate]:
+    def _chosen_when_free(self) -> Iterator[Task]:
         """What is planned already; then, each time the next one is asked for, what is best to simulate now.
 
         Ends when the campaign has a reason to stop.
@@ -115,11 +121,10 @@ class Steering:
             if not plan.entries:
                 return
             self.store.log("planned", plan.to_json())
-            candidates = plan.candidates(self.config, self._system)
             if number > journal.plans[-1].number:
-                n_until_fit = self.config.rounds.refit_every * len(candidates)
+                n_until_fit = self.config.rounds.refit_every * self.config.design.n_replicates
                 self.observer.planned(plan, n_until_fit, n_until_fit)
-            yield from candidates
+            yield from self._tasks(journal, plan.entries)
 
     def _n_results(self, journal: Journal) -> int:
         """Pieces of work that were finished since the surrogate was fitted last; replicates belong together."""
@@ -143,9 +148,28 @@ class Steering:
                 self.observer.lost(outcome["formula"], outcome["reason"])
             self.check()
 
-    def _failed(self, candidate: Candidate, reason: str) -> Record:
-        formula = self.space.system.formula(candidate.composition)
-        return Record(candidate, RecordStatus.FAILED, formula, reason=reason)
+    def _failed(self, task: Task, reason: str) -> Record:
+        formula = self.space.system.formula(task.candidate.composition)
+        return Record(task.candidate, RecordStatus.FAILED, formula, reason=reason)
+
+    def _tasks(self, journal: Journal, entries: Iterable[Entry]) -> Iterator[Task]:
+        """What is still to be simulated of `entries`; what an acquisition of optima chose may end early.
+
+        Early stopping measures against the front as it was known at the latest fit, from which the choice was made:
+        a run that is resumed then stops the same simulations.
+        """
+        ended = journal.records.keys() | self.lost
+        early_stop = None
+        for entry in entries:
+            may_stop = (
+                self.config.rounds.early_stop and entry.role is Role.ACTIVE and entry.level == self.config.fidelity.top
+            )
+            if may_stop and early_stop is None:
+                known = journal.at(journal.n_learned).records.values()
+                early_stop = EarlyStop.beyond(r for r in known if is_top(self.config, r.candidate.settings))
+            for candidate in entry.candidates(self.config, self._system):
+                if candidate.key not in ended:
+                    yield Task(candidate, early_stop if may_stop else None)
 
     # --- what to decide ----------------------------------------------------------------------------------
 
@@ -194,5 +218,13 @@ def _entries(plans: Sequence[Plan]) -> list[Entry]:
     return [entry for plan in plans for entry in plan.entries]
 
 
-def _lost(candidate: Candidate, reason: str) -> dict[str, Any]:
+def _evaluated(task: Task, evaluate: Callable[..., Record]) -> Record:
+    """In a worker."""
+    if task.early_stop is None:
+        return evaluate(task.candidate)
+    return evaluate(task.candidate, early_stop=task.early_stop)
+
+
+def _lost(task: Task, reason: str) -> dict[str, Any]:
+    candidate = task.candidate
     return {"key": candidate.key, "formula": str(candidate.composition), "reason": reason}
