@@ -136,6 +136,7 @@ ORDER = (
     "sensitivity",
     "interruption",
     "lock",
+    "failures",
     "choice",
     "learner",
     "observer",

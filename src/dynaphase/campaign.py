@@ -223,6 +223,7 @@ class Campaign:
         return {
             "n_records": len(state.records),
             "n_failed": state.n_failed,
+            "n_stopped_early": state.n_stopped,
             "n_running": len(planned - set(state.records)) if is_running else 0,
             "n_planned": len(planned),
             "round": state.plans[-1].number if state.plans else 0,
@@ -232,6 +233,7 @@ class Campaign:
                 name: {key: target[key] for key in ("r", "nrmse", "n_held_out")} for name, target in accuracy.items()
             },
             "failures": dict(state.failures),
+            "failing": dict(state.assessments[-1].get("failing", {})) if state.assessments else {},
             "stopped_because": reason,
         }
 

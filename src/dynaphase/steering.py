@@ -24,6 +24,7 @@ from dynaphase.config import CampaignConfig
 from dynaphase.early_stop import EarlyStop
 from dynaphase.evaluation import evaluate_candidate
 from dynaphase.executors import Workers, run_all
+from dynaphase.failures import report_failures
 from dynaphase.journal import Journal, read_journal
 from dynaphase.learner import Learner
 from dynaphase.levels import costs_of, is_top, measured_costs, n_weighed
@@ -72,9 +73,11 @@ class Steering:
                 self._simulate(self._chosen_when_free(), n_in_flight=self.workers.n_workers)
             else:
                 self._simulate(self._planned())
-            if len(self._journal().assessments) <= plan.number:
-                self._assess(plan.number)
             journal = self._journal()
+            number = journal.plans[-1].number
+            if len(journal.assessments) <= number:
+                self._assess(number)
+                journal = self._journal()
             self.observer.assessed(journal.assessments[-1])
             reason = self._stop_reason(journal)
             following = self._following(journal, reason)
@@ -109,12 +112,11 @@ class Steering:
         while True:
             self.check()
             journal = self._journal()
-            number = journal.plans[-1].number
             if self._n_results(journal) >= self.config.rounds.refit_every:
-                self._assess(number)
+                self._assess(journal.plans[-1].number)
                 journal = self._journal()
                 self.observer.assessed(journal.assessments[-1])
-                number += 1
+            number = len(journal.assessments)
             if self._stop_reason(journal) is not None:
                 return
             plan = self._chosen(journal, number)
@@ -136,9 +138,9 @@ class Steering:
                 n += journal.records.keys() >= keys and not learned >= keys
         return n
 
-    def _simulate(self, candidates: Iterator[Candidate], n_in_flight: int | None = None) -> None:
-        function = partial(evaluate_candidate, system=self.space.system)
-        for outcome in run_all(self.workers, function, candidates, self._failed, _lost, n_in_flight=n_in_flight):
+    def _simulate(self, tasks: Iterator[Task], n_in_flight: int | None = None) -> None:
+        function = partial(_evaluated, evaluate=partial(evaluate_candidate, system=self.space.system))
+        for outcome in run_all(self.workers, function, tasks, self._failed, _lost, n_in_flight=n_in_flight):
             if isinstance(outcome, Record):
                 self.store.add(outcome)
                 self.observer.finished(outcome)
@@ -176,7 +178,9 @@ class Steering:
     def _assess(self, number: int) -> None:
         """Fit the surrogate to all records and log how it is judged after round `number`."""
         journal = self._journal()
-        assessment = {"round": number, **self.learner.learn(journal).assessment}
+        learned = self.learner.learn(journal)
+        assessment = {"round": number, **learned.assessment}
+        assessment["failing"] = report_failures(journal.records, self.config, learned.features)
         if self.config.fidelity.levels:
             assessment["costs"] = measured_costs(self.config, journal.records.values())
         self.store.log("assessed", assessment)
