@@ -1,4 +1,4 @@
-"""From records to a surrogate that has been judged, and from the surrogate to the next batch."""
+"""From records to a surrogate that has been judged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from dynaphase.acquisition import Pool, acquisition_from_name
 from dynaphase.composition import Composition
 from dynaphase.config import CampaignConfig
 from dynaphase.errors import FitError
@@ -39,7 +38,6 @@ __all__ = [
     "RECOMMENDED_FOR",
     "Learned",
     "Table",
-    "choose_batch",
     "features_of",
     "learn",
     "targets_of",
@@ -72,6 +70,11 @@ class Table:
     """NaN where a run was stopped before the value was known."""
     levels: tuple[float, ...]
     """Level of fidelity of every row, 1 at the top."""
+
+    @property
+    def at_top(self) -> set[Composition]:
+        """Compositions with a record at the level that counts."""
+        return {composition for composition, level in zip(self.compositions, self.levels, strict=True) if level == 1}
 
     @property
     def n_compositions(self) -> int:
@@ -170,36 +173,6 @@ def learn(
         "fit_seconds": time.perf_counter() - started,
     }
     return Learned(surrogate, features, training, held_out, comparisons, left_out, assessment)
-
-
-def choose_batch(
-    learned: Learned,
-    config: CampaignConfig,
-    space: CompositionSpace,
-    number: int,
-    known: Collection[Composition],
-    failed: Collection[Composition] = (),
-    *,
-    n_before: int = 0,
-) -> list[Composition]:
-    """The compositions of round `number`: what the configured acquisition picks from a fresh Sobol pool.
-
-    Where simulations failed, nothing was learned, so the variance there stays high: the posterior is conditioned on
-    `failed` as if they had succeeded, or the campaign would spend every batch on the same hole.  `n_before` is how many
-    were chosen in this round already, where it is chosen piece by piece.
-    """
-    # A pool of its own for every choice: the same one again would offer only what was not worth taking before.
-    entropy = [config.seed, number, n_before] if n_before else [config.seed, number]
-    pool_stream, choice_stream = np.random.SeedSequence(entropy).spawn(2)
-    offered = [c for c in space.sobol(config.rounds.n_pool, pool_stream) if c not in known]
-    X = learned.features([*offered, *failed])
-    acquisition = acquisition_from_name(config.rounds.acquisition)
-    posterior = None
-    if acquisition.needs_posterior:
-        posterior = learned.surrogate.posterior(X, JUDGED, n_replicates=config.design.n_replicates)
-    pool = Pool(X, posterior, pending=range(len(offered), len(X)))
-    chosen = acquisition.select(pool, config.rounds.n_at_once, np.random.default_rng(choice_stream))
-    return [offered[index] for index in chosen]
 
 
 def _table(
