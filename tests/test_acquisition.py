@@ -11,6 +11,7 @@ from scipy.stats import qmc
 from dynaphase.acquisition import (
     ACQUISITIONS,
     Acquisition,
+    Goal,
     IntegratedVariance,
     MaxVariance,
     Pool,
@@ -20,7 +21,7 @@ from dynaphase.acquisition import (
     condition,
 )
 from dynaphase.errors import ConfigError, FitError, InputError
-from dynaphase.surrogate import JointPosterior
+from dynaphase.surrogate import Identity, JointPosterior, Scale, Target
 
 RNG = np.random.default_rng
 
@@ -37,10 +38,22 @@ def posterior_of(X: np.ndarray, seen: np.ndarray, noise: float = 1e-4, length: f
     )
 
 
-def joint(*covariances: np.ndarray, noise: float = 1e-4) -> JointPosterior:
+def joint(*covariances: np.ndarray, noise: float = 1e-4, mean: np.ndarray | None = None) -> JointPosterior:
     stack = np.stack(covariances)
     t, n, _ = stack.shape
-    return JointPosterior(np.zeros((t, n)), stack, np.full((t, n), noise))
+    scales = [Scale(Target(f"t{k}", Identity(), "")) for k in range(t)]
+    return JointPosterior(np.zeros((t, n)) if mean is None else mean, stack, np.full((t, n), noise), scales)
+
+
+GOALS = {"hypervolume": Goal.parse(["max t0", "min t1"]), "thompson": Goal.parse(["max t0", "max t1"])}
+
+
+def contract_pool(name: str, X: np.ndarray, noise: float = 1e-4, **options: object) -> Pool:
+    """A pool of two targets with whatever the acquisition `name` needs."""
+    seen = RNG(99).random((4, 2))
+    mean = np.stack([np.sin(5 * X[:, 0] + X[:, 1]), np.cos(3 * X[:, 1])])
+    posterior = joint(posterior_of(X, seen), posterior_of(X, seen, length=0.4), noise=noise, mean=mean)
+    return Pool(X, posterior, goal=GOALS.get(name, Goal.parse(["max t0"], ["t1 >= -0.5"])), **options)  # type: ignore[arg-type]
 
 
 def pool_of(n: int, seed: int, noise: float = 1e-4, **options: object) -> Pool:
@@ -180,26 +193,26 @@ class TestContract:
         assert acquisition.name == name
 
     def test_never_a_duplicate_nor_a_taken_candidate(self, name: str) -> None:
-        pool = pool_of(30, 0, simulated=[1, 2, 3], pending=[4, 5])
+        pool = contract_pool(name, RNG(0).random((30, 2)), simulated=[1, 2, 3], pending=[4, 5])
         chosen = acquisition_from_name(name).select(pool, 10, RNG(0))
         assert len(set(chosen.tolist())) == 10
         assert not set(chosen.tolist()) & {1, 2, 3, 4, 5}
 
     def test_an_exhausted_pool_gives_what_it_has(self, name: str) -> None:
-        pool = pool_of(6, 0, simulated=[0, 1], pending=[2])
+        pool = contract_pool(name, RNG(0).random((6, 2)), simulated=[0, 1], pending=[2])
         assert sorted(acquisition_from_name(name).select(pool, 10, RNG(0)).tolist()) == [3, 4, 5]
-        full = pool_of(3, 0, simulated=[0, 1, 2])
+        full = contract_pool(name, RNG(0).random((3, 2)), simulated=[0, 1, 2])
         chosen = acquisition_from_name(name).select(full, 2, RNG(0))
         assert chosen.shape == (0,)
         assert np.issubdtype(chosen.dtype, np.integer)
 
     def test_copies_of_a_taken_candidate_are_taken(self, name: str) -> None:
         X = np.repeat(RNG(0).random((3, 2)), 2, axis=0)
-        pool = Pool(X, joint(covariance(X, X), noise=10.0), simulated=[1])
+        pool = contract_pool(name, X, noise=10.0, simulated=[1])
         assert sorted(acquisition_from_name(name).select(pool, 4, RNG(0)).tolist()) == [2, 4]
 
     def test_same_seed_same_choice_and_the_pool_is_left_alone(self, name: str) -> None:
-        pool = pool_of(40, 3, pending=[0])
+        pool = contract_pool(name, RNG(3).random((40, 2)), simulated=[7, 8], pending=[0])
         assert pool.posterior is not None
         before = pool.posterior.covariance.copy()
         first = acquisition_from_name(name).select(pool, 5, RNG(8))

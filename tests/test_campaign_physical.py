@@ -16,8 +16,8 @@ from dynaphase.campaign import Campaign
 from dynaphase.choice import choose
 from dynaphase.cli import main
 from dynaphase.composition import Composition
-from dynaphase.materials import get_system
 from dynaphase.journal import Journal
+from dynaphase.materials import get_system
 from dynaphase.records import Candidate, Record, RecordStatus
 from dynaphase.report import evidence as evidence_module
 from dynaphase.report.evidence import CURRENT, gather

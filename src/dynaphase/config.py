@@ -11,7 +11,8 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from dynaphase.errors import ConfigError, unknown_choice
+from dynaphase.acquisition.goal import Goal
+from dynaphase.errors import ConfigError, InputError, unknown_choice
 from dynaphase.features import FeatureKind
 from dynaphase.material_inputs import CERAMIC_GRAIN_SIZE_NM
 from dynaphase.settings import MODELS, ModelSettings, PaperSettings, PhysicalSettings, Section, explain
@@ -67,8 +68,18 @@ class RoundsSection(Section):
     """Active learning."""
 
     batch: int = Field(8, ge=1, le=500, description="compositions chosen per round")
-    acquisition: Literal["max-variance", "integrated-variance", "random", "sobol"] = Field(
-        "max-variance", description="how they are chosen: max-variance, integrated-variance, random or sobol"
+    acquisition: Literal[
+        "max-variance",
+        "integrated-variance",
+        "hypervolume",
+        "expected-improvement",
+        "thompson",
+        "random",
+        "sobol",
+    ] = Field(
+        "max-variance",
+        description="how they are chosen: max-variance, integrated-variance (to learn); hypervolume, "
+        "expected-improvement, thompson (towards [goal]); random or sobol",
     )
     n_confirm: int = Field(5, ge=0, le=100, description="recommendations simulated in the end, to check them")
     n_pool: int = Field(2000, ge=50, le=20000, description="compositions to choose from")
@@ -122,6 +133,33 @@ class FidelitySection(Section):
         return self
 
 
+class GoalSection(Section):
+    """What hypervolume, expected-improvement and thompson look for."""
+
+    objectives: list[str] = Field(
+        ["max stability_score", "max ceramic_conductivity_S_per_cm"],
+        min_length=1,
+        max_length=3,
+        description="max or min, and a target; expected-improvement takes one, hypervolume two or three",
+    )
+    constraints: list[str] = Field([], description='bounds on outcomes, such as "ionic_conductivity_S_per_cm >= 1e-5"')
+    reference: list[float] = Field(
+        [], description="an improvement counts beyond this point, one value an objective; empty: from the records"
+    )
+
+    @model_validator(mode="after")
+    def _is_understood(self) -> GoalSection:
+        try:
+            self.goal()
+        except InputError as error:
+            raise PydanticCustomError("goal", "{problem}", {"problem": str(error)}) from None
+        return self
+
+    def goal(self) -> Goal:
+        """The same as an object."""
+        return Goal.parse(self.objectives, self.constraints, self.reference)
+
+
 class StopSection(Section):
     """When it is enough."""
 
@@ -149,6 +187,7 @@ class CampaignConfig(Section):
     surrogate: SurrogateSection = SurrogateSection()
     rounds: RoundsSection = RoundsSection()
     fidelity: FidelitySection = FidelitySection()
+    goal: GoalSection = GoalSection()
     stop: StopSection = StopSection()
 
     @model_validator(mode="after")
@@ -211,7 +250,7 @@ class CampaignConfig(Section):
         lines = [head + "# Once there are records, only [stop] may change.", ""]
         content = self.model_dump()
         lines += [f"{name} = {_toml(content[name])}" for name in ("system", "model", "seed")]
-        for name in ("settings", "space", "design", "surrogate", "rounds", "fidelity", "stop"):
+        for name in ("settings", "space", "design", "surrogate", "rounds", "fidelity", "goal", "stop"):
             section: type[BaseModel] = type(getattr(self, name))
             lines += ["", f"[{name}]  # {(section.__doc__ or '').strip().splitlines()[0].rstrip('.')}"]
             for option, value in content[name].items():
@@ -240,8 +279,8 @@ def _toml(value: object) -> str:
             return "true" if value else "false"
         case str():
             return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-        case list() | tuple():
-            return f"[{', '.join(map(_toml, value))}]"
+        case list():
+            return "[" + ", ".join(_toml(item) for item in value) + "]"
         case _:
             return repr(value)
 

@@ -156,7 +156,9 @@ def _weighable(space: CompositionSpace, composition: Composition) -> Composition
 
 def _simulated(learned: Learned, composition: Composition) -> dict[str, float] | None:
     for table in (learned.training, learned.held_out):
-        rows = [index for index, other in enumerate(table.compositions) if other == composition and table.levels[index] == 1]
+        rows = [
+            index for index, other in enumerate(table.compositions) if other == composition and table.levels[index] == 1
+        ]
         if rows:
             medians = np.median(table.Y[rows], axis=0)
             return {target.name: float(v) for target, v in zip(learned.surrogate.targets, medians, strict=True)}

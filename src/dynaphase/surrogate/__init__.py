@@ -10,21 +10,25 @@ Takes arrays, knows nothing of records or campaigns; importing it loads neither 
 ``calibration``   recalibration of the intervals by leaving compositions out
 ``options``       `SurrogateOptions`: trend, recalibration
 ``prediction``    what comes out: `Prediction`, `JointPosterior`, `Comparison`
+``joint``         a Gaussian process's covariance at many candidates, block by block
 ``surrogate``     `fit_surrogate`, `Surrogate`, `leave_one_out`, `compare`
 ================  ======================================================================
 """
 
 from __future__ import annotations
 
+from dynaphase.surrogate.feasibility import Feasibility, FeasibilityReport, fit_feasibility
 from dynaphase.surrogate.ladder import FitReport, Rung
 from dynaphase.surrogate.options import SurrogateOptions
-from dynaphase.surrogate.prediction import Comparison, JointPosterior, Prediction, predictions_to_json
+from dynaphase.surrogate.prediction import Comparison, JointPosterior, Prediction, Scale, predictions_to_json
 from dynaphase.surrogate.surrogate import Surrogate, compare, fit_surrogate, leave_one_out
 from dynaphase.surrogate.targets import DEFAULT_TARGETS, Identity, Log10, LogitPercent, Target, Transform
 
 __all__ = [
     "DEFAULT_TARGETS",
     "Comparison",
+    "Feasibility",
+    "FeasibilityReport",
     "FitReport",
     "Identity",
     "JointPosterior",
@@ -32,11 +36,13 @@ __all__ = [
     "LogitPercent",
     "Prediction",
     "Rung",
+    "Scale",
     "Surrogate",
     "SurrogateOptions",
     "Target",
     "Transform",
     "compare",
+    "fit_feasibility",
     "fit_surrogate",
     "leave_one_out",
     "predictions_to_json",

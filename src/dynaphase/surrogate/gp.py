@@ -32,13 +32,16 @@ __all__ = [
     "TrainingData",
     "at_least_floor",
     "gp_covariance",
+    "gp_variance",
     "make_gaussian_process",
     "make_single_task_gp",
     "nugget_of",
     "posterior_moments",
     "prior_mean_of",
+    "prior_means",
     "quiet_torch",
     "smooth_covariance",
+    "whitened_data",
 ]
 
 
@@ -145,7 +148,7 @@ def make_gaussian_process(data: TrainingData, nugget: float | None = None) -> An
 
 def _trend(columns: tuple[int, ...]) -> Any:
     """Covariance of a linear function of some columns whose slopes are N(0, `SLOPE_VARIANCE`)."""
-    linear: Any = _gpytorch().kernels.LinearKernel(active_dims=columns)
+    linear: Any = _gpytorch().kernels.LinearKernel(active_dims=columns).double()
     linear.variance = SLOPE_VARIANCE
     return linear.requires_grad_(False)
 
@@ -205,6 +208,36 @@ def gp_covariance(model: Any, left: FloatArray, right: FloatArray) -> FloatArray
 
     with torch.no_grad():
         return np.asarray(model.covar_module(_tensor(left), _tensor(right)).to_dense().numpy())
+
+
+def gp_variance(model: Any, X: FloatArray) -> FloatArray:
+    """Prior variance (n,) of f at `X` (n, d)."""
+    import torch
+
+    with torch.no_grad():
+        return np.asarray(model.covar_module(_tensor(X), diag=True).numpy())
+
+
+def prior_means(model: Any, X: FloatArray) -> FloatArray:
+    """Prior mean (n,) of f at `X` (n, d)."""
+    import torch
+
+    with torch.no_grad():
+        return np.asarray(model.mean_module(_tensor(X)).numpy())
+
+
+def whitened_data(model: Any) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """What the model was conditioned on: X (o, d), L⁻¹(y − m), and the Cholesky factor L of its covariance."""
+    import torch
+    from linear_operator.utils.cholesky import psd_safe_cholesky
+    from scipy.linalg import solve_triangular
+
+    with torch.no_grad():
+        inputs, outcomes = model.train_inputs[0], model.train_targets
+        prior = model.forward(inputs)
+        factor = cast(Any, psd_safe_cholesky)(model.likelihood(prior, [inputs]).covariance_matrix).numpy()
+        residual = solve_triangular(factor, (outcomes - prior.mean).numpy(), lower=True)
+        return inputs.numpy(), np.asarray(residual), factor
 
 
 def posterior_moments(model: Any, X: FloatArray, with_covariance: bool = False) -> tuple[FloatArray, FloatArray]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from dynaphase.errors import FitError
 from dynaphase.surrogate.targets import FloatArray, Target
 
-__all__ = ["Comparison", "JointPosterior", "Prediction", "predictions_to_json"]
+__all__ = ["Comparison", "JointPosterior", "Prediction", "Scale", "TargetCovariance", "predictions_to_json"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,31 +74,120 @@ def predictions_to_json(predictions: Mapping[str, Prediction]) -> list[dict[str,
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """How the standardised values of one target, ζ, belong to its natural unit: z = centre + scale·ζ.
+
+    Attributes
+    ----------
+    target : Target
+        Its transform leads from the natural unit to z.
+    centre, scale : float
+        Of z, over the records.
+    misfit : float
+        Variance, standardised, of what the smooth response cannot follow but the mean response has.
+    """
+
+    target: Target
+    centre: float = 0.0
+    scale: float = 1.0
+    misfit: float = 0.0
+
+    def standardised(self, natural: npt.ArrayLike) -> FloatArray:
+        """ζ of values in the natural unit; NaN where they have no image."""
+        return np.asarray((self.target.transform.forward(natural) - self.centre) / self.scale)
+
+    def quoted(self, standardised: FloatArray) -> FloatArray:
+        """Values as accuracy is quoted, from ζ: decades (conductivities), points (scores)."""
+        z = self.centre + self.scale * standardised
+        return z if self.target.transform.in_decades else self.target.transform.inverse(z)
+
+    def quoted_from_natural(self, natural: float) -> float:
+        """The same from a value in the natural unit."""
+        return float(self.target.transform.forward(natural)) if self.target.transform.in_decades else float(natural)
+
+
+class TargetCovariance(Protocol):
+    """Posterior covariance of one target at n candidates, computed where it is asked for."""
+
+    @property
+    def variance(self) -> FloatArray:
+        """Its diagonal (n,)."""
+        ...
+
+    def between(self, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> FloatArray:
+        """The block (r, c) between candidates `rows` and `columns`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _DenseCovariance:
+    matrix: FloatArray
+
+    @property
+    def variance(self) -> FloatArray:
+        return np.diag(self.matrix).copy()
+
+    def between(self, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> FloatArray:
+        return self.matrix[np.ix_(rows, columns)]
+
+
+@dataclass(frozen=True, slots=True)
 class JointPosterior:
     """Joint Gaussian of t targets at n candidates, each target in units of its own spread over the records.
 
-    Targets are independent of each other.
+    Targets are independent of each other.  Covariances are computed block by block, so that memory grows with n
+    and not with n².
 
     Attributes
     ----------
     mean : ndarray, shape (t, n)
-    covariance : ndarray, shape (t, n, n)
-        Of the smooth response, without noise.
+    parts : ndarray of shape (t, n, n), or sequence of t `TargetCovariance`
+        Covariance of the smooth response, without noise: dense, or what computes its blocks.
     noise : ndarray, shape (t, n)
         Variance with which one evaluation of a candidate would observe that response.
+    scales : sequence of t Scale, optional
+        Names of the targets and the way back to natural units: goals need them, variances do not.
     """
 
     mean: FloatArray
-    covariance: FloatArray
+    parts: FloatArray | Sequence[TargetCovariance]
     noise: FloatArray
+    scales: Sequence[Scale] | None = None
 
     def __post_init__(self) -> None:
         t, n = self.mean.shape
-        if self.covariance.shape != (t, n, n) or self.noise.shape != (t, n):
+        given = self.parts.shape if isinstance(self.parts, np.ndarray) else (len(self.parts), n, n)
+        if given != (t, n, n) or self.noise.shape != (t, n):
             raise FitError(
                 f"a joint posterior of {t} targets at {n} candidates needs a covariance of shape "
-                f"{(t, n, n)} and noise of shape {(t, n)}, not {self.covariance.shape} and {self.noise.shape}"
+                f"{(t, n, n)} and noise of shape {(t, n)}, not {given} and {self.noise.shape}"
             )
+        if self.scales is not None and len(self.scales) != t:
+            raise FitError(f"a joint posterior of {t} targets needs {t} scales, not {len(self.scales)}")
+
+    @property
+    def n_candidates(self) -> int:
+        """Number n of candidates."""
+        return int(self.mean.shape[1])
+
+    @property
+    def variance(self) -> FloatArray:
+        """Variances (t, n) of the smooth response."""
+        return np.stack([part.variance for part in self._parts()])
+
+    @property
+    def covariance(self) -> FloatArray:
+        """The whole covariance (t, n, n), 8 n² bytes a target: for a few candidates."""
+        every = np.arange(self.n_candidates)
+        return self.between(every, every)
+
+    def between(self, rows: npt.ArrayLike, columns: npt.ArrayLike) -> FloatArray:
+        """Covariance (t, r, c) between candidates `rows` (r,) and `columns` (c,)."""
+        left, right = np.asarray(rows, dtype=np.intp), np.asarray(columns, dtype=np.intp)
+        return np.stack([part.between(left, right) for part in self._parts()])
+
+    def _parts(self) -> Sequence[TargetCovariance]:
+        return [_DenseCovariance(part) for part in self.parts] if isinstance(self.parts, np.ndarray) else self.parts
 
 
 @dataclass(frozen=True, slots=True)

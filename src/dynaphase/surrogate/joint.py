@@ -1,0 +1,56 @@
+"""A Gaussian process's posterior covariance at many candidates, block by block.
+
+With K = k(X_o, X_o) + N the covariance of the observed means, K = L Lᵀ, and V = L⁻¹ k(X_o, X),
+
+    μ(x) = m(x) + Vᵀ L⁻¹ (y − m(X_o)),    cov(x, x') = k(x, x') − V(x)ᵀ V(x')
+
+V holds n_observed × n numbers and is made once; every block of the covariance is then one product
+(doi:10.7551/mitpress/3206.001.0001, algorithm 2.1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dynaphase.surrogate import gp
+from dynaphase.surrogate.targets import FloatArray
+
+__all__ = ["GaussianProcessCovariance", "joint_moments"]
+
+
+@dataclass(frozen=True, slots=True)
+class GaussianProcessCovariance:
+    """`TargetCovariance` of a Gaussian process at `X` (n, d).
+
+    `whitened` is V (n_observed, n); `factor` multiplies every standard deviation (recalibration).
+    """
+
+    model: Any
+    X: FloatArray
+    whitened: FloatArray
+    factor: float = 1.0
+
+    @property
+    def variance(self) -> FloatArray:
+        """See `TargetCovariance.variance`; rounding below zero is cut off."""
+        explained = np.einsum("on,on->n", self.whitened, self.whitened)
+        return np.asarray(self.factor**2 * (gp.gp_variance(self.model, self.X) - explained).clip(0))
+
+    def between(self, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> FloatArray:
+        """See `TargetCovariance.between`."""
+        prior = gp.gp_covariance(self.model, self.X[rows], self.X[columns])
+        return np.asarray(self.factor**2 * (prior - self.whitened[:, rows].T @ self.whitened[:, columns]))
+
+
+def joint_moments(model: Any, X: FloatArray, factor: float = 1.0) -> tuple[FloatArray, GaussianProcessCovariance]:
+    """Mean (n,) of f at `X` (n, d) and its covariance, of which every standard deviation is multiplied by `factor`."""
+    from scipy.linalg import solve_triangular
+
+    observed, residual, root = gp.whitened_data(model)
+    whitened = solve_triangular(root, gp.gp_covariance(model, observed, X), lower=True)
+    mean = gp.prior_means(model, X) + whitened.T @ residual
+    return mean, GaussianProcessCovariance(model, X, whitened, factor)
