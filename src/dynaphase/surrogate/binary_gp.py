@@ -32,18 +32,7 @@ from dynaphase.errors import FitError
 from dynaphase.surrogate.gp import LogNormal
 from dynaphase.surrogate.targets import FloatArray
 
-__all__ = [
-    "BINARY_PRIORS",
-    "Approximation",
-    "approximate",
-    "covariance",
-    "evidence_and_gradient",
-    "latent_moments",
-    "mean_probability",
-    "optimise",
-    "prior_medians",
-    "sites_near",
-]
+__all__ = ["BINARY_PRIORS", "Approximation", "approximate", "covariance", "evidence_and_gradient", "latent_moments", "mean_probability", "optimise", "prior_medians", "sites_near"]
 
 BINARY_PRIORS: Final = {
     "lengthscale": LogNormal(0.5, 1.0),  # median × √(d/2), as for the targets
@@ -87,7 +76,7 @@ class Approximation:
 
 
 def prior_medians(n_dimensions: int) -> FloatArray:
-    """Ln ℓ_1, …, ln ℓ_d, ln a at the prior medians."""
+    """ln ℓ_1, …, ln ℓ_d, ln a at the prior medians."""
     length = BINARY_PRIORS["lengthscale"].median * sqrt(n_dimensions / 2)
     return np.array([log(length)] * n_dimensions + [log(BINARY_PRIORS["signal_variance"].median)])
 
@@ -98,9 +87,7 @@ def covariance(theta: FloatArray, left: FloatArray, right: FloatArray) -> FloatA
     return np.asarray(_VARIANCE_OF_CONSTANT + np.exp(theta[-1]) * (1 + s + s**2 / 3) * np.exp(-s))
 
 
-def approximate(
-    K: FloatArray, n_yes: FloatArray, n_trials: FloatArray, start: FloatArray | None = None
-) -> Approximation:
+def approximate(K: FloatArray, n_yes: FloatArray, n_trials: FloatArray, start: FloatArray | None = None) -> Approximation:
     """Gaussian nearest to the posterior at the observed compositions.
 
     Parameters
@@ -217,7 +204,7 @@ def _scaled_distance(theta: FloatArray, left: FloatArray, right: FloatArray) -> 
 def _from_sites(
     K: FloatArray, sites: FloatArray, n_yes: FloatArray, n_trials: FloatArray
 ) -> tuple[Approximation, FloatArray]:
-    """Q = N(μ, V) with V⁻¹ = K⁻¹ + W and V⁻¹μ = b from sites (W, b); and the sites that its expectations ask for."""
+    """q = N(μ, V) with V⁻¹ = K⁻¹ + W and V⁻¹μ = b from sites (W, b); and the sites that its expectations ask for."""
     W, b = sites
     root = np.sqrt(W)
     factor = np.linalg.cholesky(np.eye(len(K)) + root[:, None] * K * root)
