@@ -30,6 +30,11 @@ __all__ = [
 OPTIMISING: Final = ("hypervolume", "expected-improvement", "thompson")
 """Acquisitions that look for an optimum; the others want to know the response everywhere."""
 
+STOPPABLE: Final = frozenset(
+    f"max {name}" for name in ("stability_score", "ionic_conductivity_S_per_cm", "ceramic_conductivity_S_per_cm")
+)
+"""Objectives for which a run that is far behind in S and both σ cannot matter."""
+
 
 class SpaceSection(Section):
     """Where compositions come from."""
@@ -191,9 +196,18 @@ class CampaignConfig(Section):
     stop: StopSection = StopSection()
 
     @model_validator(mode="after")
-    def _runs_that_stop_early_are_physical(self) -> CampaignConfig:
-        if self.rounds.early_stop and self.model != "physical":
+    def _what_stops_early_cannot_matter(self) -> CampaignConfig:
+        if not self.rounds.early_stop:
+            return self
+        if self.model != "physical":
             raise PydanticCustomError("early_stop", "rounds.early_stop is of the physical model: leave it out")
+        if self.goal.constraints or not set(self.goal.objectives) <= STOPPABLE:
+            raise PydanticCustomError(
+                "early_stop",
+                "rounds.early_stop compares S and both σ with the best found; it knows nothing of goal.constraints, "
+                "nor of objectives other than {objectives}",
+                {"objectives": ", ".join(sorted(STOPPABLE))},
+            )
         return self
 
     @model_validator(mode="after")

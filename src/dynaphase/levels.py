@@ -72,4 +72,4 @@ def is_top_due(
     for entry in entries:
         if entry.role is Role.ACTIVE:
             spent = 0.0 if entry.level == config.fidelity.top else spent + costs[entry.level]
-    return following != config.fidelity.top and spent + costs[following] > 1.0
+    return following != config.fidelity.top and spent + costs[following] > 1.0 + 1e-9

@@ -156,7 +156,11 @@ def learn(
             + (f" Reasons of the failed ones: {'; '.join(reasons[:3])}" if reasons else "")
         )
     chosen = config.surrogate
-    options = SurrogateOptions(trend=features.trend if chosen.trend else (), recalibrate=chosen.recalibrate)
+    options = SurrogateOptions(
+        trend=features.trend if chosen.trend else (),
+        recalibrate=chosen.recalibrate,
+        level_column=len(features.names) if config.fidelity.levels else None,
+    )
     surrogate = fit_surrogate(training.X, training.Y, targets_of(config.model), config.seed, options)
     comparisons = compare(surrogate, held_out.X, held_out.Y)
     left_out = leave_one_out(surrogate)

@@ -32,7 +32,18 @@ from dynaphase.errors import FitError
 from dynaphase.surrogate.gp import LogNormal
 from dynaphase.surrogate.targets import FloatArray
 
-__all__ = ["BINARY_PRIORS", "Approximation", "approximate", "covariance", "evidence_and_gradient", "latent_moments", "mean_probability", "optimise", "prior_medians", "sites_near"]
+__all__ = [
+    "BINARY_PRIORS",
+    "Approximation",
+    "approximate",
+    "covariance",
+    "evidence_and_gradient",
+    "latent_moments",
+    "mean_probability",
+    "optimise",
+    "prior_medians",
+    "sites_near",
+]
 
 BINARY_PRIORS: Final = {
     "lengthscale": LogNormal(0.5, 1.0),  # median × √(d/2), as for the targets
@@ -87,7 +98,9 @@ def covariance(theta: FloatArray, left: FloatArray, right: FloatArray) -> FloatA
     return np.asarray(_VARIANCE_OF_CONSTANT + np.exp(theta[-1]) * (1 + s + s**2 / 3) * np.exp(-s))
 
 
-def approximate(K: FloatArray, n_yes: FloatArray, n_trials: FloatArray, start: FloatArray | None = None) -> Approximation:
+def approximate(
+    K: FloatArray, n_yes: FloatArray, n_trials: FloatArray, start: FloatArray | None = None
+) -> Approximation:
     """Gaussian nearest to the posterior at the observed compositions.
 
     Parameters

@@ -27,12 +27,15 @@ from dynaphase.surrogate.targets import FloatArray
 
 __all__ = [
     "PRIORS",
+    "SAME_LEVEL",
     "SLOPE_VARIANCE",
     "LogNormal",
     "TrainingData",
     "at_least_floor",
+    "discrepancy",
     "gp_covariance",
     "gp_variance",
+    "lower_levels",
     "make_gaussian_process",
     "make_single_task_gp",
     "nugget_of",
@@ -58,13 +61,23 @@ PRIORS: Final[Mapping[str, LogNormal]] = {
     "signal_variance": LogNormal(1.0, 1.0),
     "nugget": LogNormal(0.005, 2.0),  # misfit beside known noise
     "noise": LogNormal(0.02, 2.0),  # misfit and noise in one
+    "discrepancy_variance": LogNormal(0.1, 1.5),  # what a lower level adds to the response
 }
-"""On standardised outcomes.  Central 68 %: 0.18 to 1.4, 0.37 to 2.7, 0.0007 to 0.037, 0.0027 to 0.15."""
+"""On standardised outcomes.  Central 68 %: 0.18 to 1.4, 0.37 to 2.7, 0.0007 to 0.037, 0.0027 to 0.15, 0.02 to 0.45."""
+
+SAME_LEVEL: Final = 1e-6
+"""Levels of fidelity that differ by less are one level; 1 is the top."""
 
 SLOPE_VARIANCE: Final = 4.0
 """Prior variance of a linear slope: across the cube the response may move by ± 2 of its spreads."""
 
-_FLOOR: Final = {"lengthscale": 1e-2, "signal_variance": 1e-3, "nugget": 1e-6, "noise": 1e-6}
+_FLOOR: Final = {
+    "lengthscale": 1e-2,
+    "signal_variance": 1e-3,
+    "nugget": 1e-6,
+    "noise": 1e-6,
+    "discrepancy_variance": 1e-5,
+}
 _LEAST_NOISE: Final = 1e-6
 
 
@@ -72,13 +85,19 @@ _LEAST_NOISE: Final = 1e-6
 class TrainingData:
     """Standardised mean responses: X (n, d), y (n,), noise variances of y (n,) or None if to be inferred.
 
-    `trend` are the columns of X with a linear trend.
+    `trend` are the columns of X with a linear trend, `level_column` the one that holds the level of fidelity, if any.
     """
 
     X: FloatArray
     y: FloatArray
     noise: FloatArray | None
     trend: tuple[int, ...] = ()
+    level_column: int | None = None
+
+    @property
+    def levels(self) -> FloatArray:
+        """Level of fidelity of every row, shape (n,); 1 without a column for it."""
+        return np.ones(len(self.X)) if self.level_column is None else self.X[:, self.level_column]
 
 
 @contextmanager
@@ -126,24 +145,50 @@ def make_gaussian_process(data: TrainingData, nugget: float | None = None) -> An
 
     `nugget` starts the learned noise variance elsewhere.
     """
+    d = data.X.shape[1] - (data.level_column is not None)
+    whole = _smooth("signal_variance", d, d)
+    if data.trend:
+        whole = whole + _trend(_places(data.trend, data.level_column))
+    if data.level_column is not None:
+        from dynaphase.surrogate.level_covariance import LevelCovariance
+
+        whole = LevelCovariance(whole, data.level_column, lower_levels(data.levels), d)
+    return make_single_task_gp(data, whole, nugget or PRIORS[_noise_term(data)].median)
+
+
+def lower_levels(levels: FloatArray) -> list[float]:
+    """Distinct levels below the top, ascending."""
+    return [float(level) for level in np.unique(np.round(levels, 6)) if level < 1 - SAME_LEVEL]
+
+
+def discrepancy(n_dimensions: int, is_learned: bool = True) -> Any:
+    """Covariance of what a lower level of fidelity adds: one length for all `n_dimensions` columns."""
+    return _smooth("discrepancy_variance", n_dimensions, 1, is_learned)
+
+
+def _smooth(variance: str, n_dimensions: int, n_lengths: int, is_learned: bool = True) -> Any:
+    """Matérn-5/2 covariance at the prior medians; one that is not learned has no priors."""
     gpytorch = _gpytorch()
-    d = data.X.shape[1]
-    stretch = sqrt(d / 2)
+    stretch = sqrt(n_dimensions / 2)
     matern = gpytorch.kernels.MaternKernel(
         nu=2.5,
-        ard_num_dims=d,
-        lengthscale_prior=_prior("lengthscale", stretch),
+        ard_num_dims=n_lengths if n_lengths > 1 else None,
+        lengthscale_prior=_prior("lengthscale", stretch) if is_learned else None,
         lengthscale_constraint=_logarithmic("lengthscale"),
     )
     covariance = gpytorch.kernels.ScaleKernel(
         matern,
-        outputscale_prior=_prior("signal_variance"),
-        outputscale_constraint=_logarithmic("signal_variance"),
+        outputscale_prior=_prior(variance) if is_learned else None,
+        outputscale_constraint=_logarithmic(variance),
     )
     matern.lengthscale = PRIORS["lengthscale"].median * stretch
-    covariance.outputscale = PRIORS["signal_variance"].median
-    whole = covariance + _trend(data.trend) if data.trend else covariance
-    return make_single_task_gp(data, whole, nugget or PRIORS[_noise_term(data)].median)
+    covariance.outputscale = PRIORS[variance].median
+    return covariance.requires_grad_(is_learned)
+
+
+def _places(columns: tuple[int, ...], removed: int | None) -> tuple[int, ...]:
+    """Where `columns` are once the column `removed` is gone."""
+    return tuple(k - (removed is not None and k > removed) for k in columns)
 
 
 def _trend(columns: tuple[int, ...]) -> Any:
@@ -156,6 +201,7 @@ def _trend(columns: tuple[int, ...]) -> Any:
 def smooth_covariance(model: Any) -> Any:
     """The part of the prior covariance that has lengths, without the trend."""
     module = model.covar_module
+    module = getattr(module, "shared", module)
     return module.kernels[0] if hasattr(module, "kernels") else module
 
 

@@ -17,7 +17,11 @@ class SurrogateOptions:
         Columns of X in which the response has a linear trend with uncertain slopes: closed-form estimates of it.
     recalibrate : bool
         Whether standard deviations are scaled so that leave-one-out errors fall into the 90 % intervals as they should.
+    level_column : int, optional
+        Column of X that holds the level of fidelity: 1 for the top, less for cheaper ones (`level_covariance`).  A
+        prediction at X with 1 there is one of the top level.
     """
 
     trend: tuple[int, ...] = ()
     recalibrate: bool = True
+    level_column: int | None = None

@@ -11,6 +11,9 @@ towards the pooled scatter (empirical Bayes for a scaled inverse-χ² prior, as 
 
 Some ten compositions count wherever x lies, all of them while there are few: a noisy region is recognised as one.
 s₀² is the arithmetic mean, so a quiet region beside a noisy one is taken as noisier than it is, never the reverse.
+
+Levels of fidelity have noises of their own: x learns from compositions of its level only, and s₀² is that of the
+level where it has ν₀ degrees of freedom, else that of all levels together.
 """
 
 from __future__ import annotations
@@ -45,12 +48,15 @@ class Replicates:
         Number of replicates m_i.
     scatter : ndarray, shape (n,)
         s_i², 0 where there is one replicate.
+    level_column : int, optional
+        Column of X that holds the level of fidelity.
     """
 
     X: FloatArray
     mean: FloatArray
     n_rows: npt.NDArray[np.intp]
     scatter: FloatArray
+    level_column: int | None = None
 
     @property
     def degrees_of_freedom(self) -> FloatArray:
@@ -75,6 +81,18 @@ class Replicates:
 
     def variance_near(self, X: FloatArray) -> FloatArray:
         """s²(x), the variance of a single run about the mean response, at each row of `X` (k, d); shape (k,)."""
+        if self.level_column is None:
+            return self._variance_near(X, self.pooled_variance)
+        found = np.full(len(X), self.pooled_variance)
+        at, known = (np.round(rows[:, self.level_column], 6) for rows in (X, self.X))
+        for level in np.intersect1d(at, known):
+            mine = known == level
+            one = Replicates(self.X[mine], self.mean[mine], self.n_rows[mine], self.scatter[mine])
+            pooled = one.pooled_variance if one.are_informative else self.pooled_variance
+            found[at == level] = one._variance_near(X[at == level], pooled)
+        return found
+
+    def _variance_near(self, X: FloatArray, pooled_variance: float) -> FloatArray:
         from scipy.spatial.distance import cdist
 
         distance = cdist(X, self.X)
@@ -82,7 +100,7 @@ class Replicates:
         width = np.partition(distance, last, axis=1)[:, last, None].clip(1e-9)
         shares = np.exp(-0.5 * (distance / width) ** 2) * self.degrees_of_freedom
         prior = PRIOR_DEGREES_OF_FREEDOM
-        return np.asarray((prior * self.pooled_variance + shares @ self.scatter) / (prior + shares.sum(axis=1)))
+        return np.asarray((prior * pooled_variance + shares @ self.scatter) / (prior + shares.sum(axis=1)))
 
 
 def group_rows(X: FloatArray) -> tuple[FloatArray, npt.NDArray[np.intp]]:
@@ -94,11 +112,11 @@ def group_rows(X: FloatArray) -> tuple[FloatArray, npt.NDArray[np.intp]]:
     return X[first[order]], rank[inverse.reshape(-1)]
 
 
-def average_replicates(X: npt.ArrayLike, y: npt.ArrayLike) -> Replicates:
+def average_replicates(X: npt.ArrayLike, y: npt.ArrayLike, level_column: int | None = None) -> Replicates:
     """Average `y` (n_rows,) over equal rows of `X` (n_rows, d); rows must be finite."""
     inputs, values = np.asarray(X, dtype=float), np.asarray(y, dtype=float)
     distinct, index = group_rows(inputs)
     n_rows: npt.NDArray[Any] = np.bincount(index, minlength=len(distinct))
     mean = np.bincount(index, values, minlength=len(distinct)) / n_rows
     squares = np.bincount(index, (values - mean[index]) ** 2, minlength=len(distinct))
-    return Replicates(distinct, mean, n_rows, squares / np.maximum(n_rows - 1, 1))
+    return Replicates(distinct, mean, n_rows, squares / np.maximum(n_rows - 1, 1), level_column)

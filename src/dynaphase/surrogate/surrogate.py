@@ -14,7 +14,7 @@ from dynaphase.surrogate import gp
 from dynaphase.surrogate.calibration import calibration_factor
 from dynaphase.surrogate.gp import TrainingData
 from dynaphase.surrogate.joint import joint_moments
-from dynaphase.surrogate.ladder import FitReport, Rung, climb, hyperparameters_of
+from dynaphase.surrogate.ladder import FitReport, Rung, climb, hyperparameters_of, n_for_hyperparameters
 from dynaphase.surrogate.options import SurrogateOptions
 from dynaphase.surrogate.prediction import Comparison, JointPosterior, Prediction, Scale
 from dynaphase.surrogate.replicates import Replicates, average_replicates
@@ -23,6 +23,9 @@ from dynaphase.surrogate.targets import DEFAULT_TARGETS, FloatArray, Target
 __all__ = ["FittedTarget", "Surrogate", "compare", "fit_surrogate", "leave_one_out"]
 
 _DEFAULT_OPTIONS: Final = SurrogateOptions()
+
+TOP: Final = 1 - gp.SAME_LEVEL
+"""Levels of fidelity above it are the top."""
 
 _CHUNK: Final = 256
 """Compositions predicted at once: bounds the memory at a few arrays of chunk × n_compositions."""
@@ -60,6 +63,13 @@ class FittedTarget:
         is_misfit = self.has_known_noise or self.report.rung in (Rung.LINEAR, Rung.CONSTANT)
         return self.nugget if is_misfit else 0.0
 
+    @property
+    def judged(self) -> npt.NDArray[np.bool_]:
+        """Which compositions accuracy is judged by (n,): those of the top level, all where there is none."""
+        column = self.replicates.level_column
+        is_top = np.ones(len(self.replicates.X), bool) if column is None else self.replicates.X[:, column] > TOP
+        return is_top if is_top.any() else ~is_top
+
     def replicate_variance(self, X: FloatArray) -> FloatArray:
         """Standardised variance (n,) of one run about its mean response; the scatter nearby counts most."""
         if not self.has_known_noise:
@@ -89,14 +99,17 @@ class FittedTarget:
 
     def compare(self, X: FloatArray, z: FloatArray) -> Comparison:
         """Predictions against replicate means of `z` at the distinct rows of `X`."""
-        seen = average_replicates(X, z)
+        seen = average_replicates(X, z, self.replicates.level_column)
         mean, variance = gp.posterior_moments(self.model, seen.X)
         noise = self.noise_of_evaluation(seen.X, seen.n_rows) - self.misfit
         spread = self.factor**2 * (variance.clip(0) + self.misfit) + noise
         return Comparison(self.target, seen.mean, self.centre + self.scale * mean, self.scale * np.sqrt(spread))
 
     def left_out(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Standardised leave-one-out residuals, variances of the mean response, and noise of the observations, (n,)."""
+        """Standardised leave-one-out residuals, variances of the mean response, and noise of the observations, (n,).
+
+        Every composition is predicted from all others; with levels of fidelity, those are all other rows.
+        """
         data = _standardise(self.replicates, self.centre, self.scale, self.has_known_noise)
         noise = np.full(len(data.y), self.nugget) + (0.0 if data.noise is None else data.noise)
         precision = np.linalg.inv(gp.gp_covariance(self.model, data.X, data.X) + np.diag(noise))
@@ -106,11 +119,13 @@ class FittedTarget:
 
     def leave_one_out(self) -> Comparison:
         """See `leave_one_out`."""
-        residual, variance, noise = self.left_out()
+        judged = self.judged
+        residual, variance, noise = (values[judged] for values in self.left_out())
+        observed = self.replicates.mean[judged]
         return Comparison(
             self.target,
-            self.replicates.mean,
-            self.replicates.mean - self.scale * residual,
+            observed,
+            observed - self.scale * residual,
             self.scale * np.sqrt(self.factor**2 * variance + noise),
         )
 
@@ -207,8 +222,19 @@ def fit_surrogate(
         raise FitError(f"{wanted[0]} records and {wanted[1]} targets need Y of shape {wanted}, not {values.shape}")
     if any(not 0 <= column < inputs.shape[1] for column in options.trend):
         raise FitError(f"the trend names columns {options.trend} of compositions that have {inputs.shape[1]}")
+    _check_level_column(options, inputs)
     fitted = {t.name: _fit_target(inputs, y, t, seed, options) for t, y in zip(targets, values.T, strict=True)}
     return Surrogate(fitted, inputs.shape[1])
+
+
+def _check_level_column(options: SurrogateOptions, X: FloatArray) -> None:
+    column = options.level_column
+    if column is None:
+        return
+    if not 0 <= column < X.shape[1] or X.shape[1] < 2:
+        raise FitError(f"the level of fidelity cannot be column {column} of {X.shape[1]}, beside at least one other")
+    if column in options.trend:
+        raise FitError(f"column {column} holds the level of fidelity: it has an offset for every level and no trend")
 
 
 def leave_one_out(surrogate: Surrogate) -> dict[str, Comparison]:
@@ -224,7 +250,8 @@ def leave_one_out(surrogate: Surrogate) -> dict[str, Comparison]:
     Returns
     -------
     dict
-        Target name → `Comparison` over compositions.
+        Target name → `Comparison` over compositions; with levels of fidelity over those of the top level, each of
+        them predicted from all other rows.
     """
     with gp.quiet_torch():
         return {name: one.leave_one_out() for name, one in surrogate.fitted.items()}
@@ -260,8 +287,8 @@ def _fit_target(X: FloatArray, y: FloatArray, target: Target, seed: int, options
             f"none of the {len(y)} records has a usable value of {target.name}; "
             "look at the reasons of the failed records before fitting"
         )
-    replicates = average_replicates(X[usable], z[usable])
-    centre, scale = float(replicates.mean.mean()), _spread(replicates.mean, target.prior_std)
+    replicates = average_replicates(X[usable], z[usable], options.level_column)
+    centre, scale = _centre_and_scale(replicates, target.prior_std)
     data = _standardise(replicates, centre, scale, replicates.are_informative, options.trend)
     model, rung, message = climb(data, seed)
     report = FitReport(
@@ -269,6 +296,7 @@ def _fit_target(X: FloatArray, y: FloatArray, target: Target, seed: int, options
         message=message,
         n_compositions=len(replicates.mean),
         n_rows=int(usable.sum()),
+        n_for_hyperparameters=n_for_hyperparameters(rung, len(replicates.mean)),
         n_dropped=int((~usable).sum()),
         n_clipped=target.transform.n_clipped(y[usable]),
         hyperparameters=hyperparameters_of(model, rung),
@@ -277,19 +305,27 @@ def _fit_target(X: FloatArray, y: FloatArray, target: Target, seed: int, options
     if not options.recalibrate:
         return found
     with gp.quiet_torch():
-        return replace(found, factor=calibration_factor(*found.left_out()))
+        return replace(found, factor=calibration_factor(*(values[found.judged] for values in found.left_out())))
 
 
-def _spread(values: FloatArray, otherwise: float) -> float:
-    spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-    return spread if spread > 1e-9 * (1 + float(np.abs(values).max())) else otherwise
+def _centre_and_scale(replicates: Replicates, otherwise: float) -> tuple[float, float]:
+    """Mean of the top level (of all, where it has no row), and standard deviation within levels."""
+    values, column = replicates.mean, replicates.level_column
+    levels = np.ones(len(values)) if column is None else np.round(replicates.X[:, column], 6)
+    is_top = levels > TOP
+    centre = float(values[is_top].mean() if is_top.any() else values.mean())
+    distinct, index = np.unique(levels, return_inverse=True)
+    means = np.bincount(index, values) / np.bincount(index)
+    degrees = len(values) - len(distinct)
+    spread = float(np.sqrt(((values - means[index]) ** 2).sum() / degrees)) if degrees else 0.0
+    return centre, spread if spread > 1e-9 * (1 + float(np.abs(values).max())) else otherwise
 
 
 def _standardise(
     replicates: Replicates, centre: float, scale: float, has_known_noise: bool, trend: tuple[int, ...] = ()
 ) -> TrainingData:
     noise = gp.at_least_floor(replicates.variance_of_mean / scale**2) if has_known_noise else None
-    return TrainingData(replicates.X, (replicates.mean - centre) / scale, noise, trend)
+    return TrainingData(replicates.X, (replicates.mean - centre) / scale, noise, trend, replicates.level_column)
 
 
 def _checked_inputs(X: npt.ArrayLike, n_dimensions: int | None = None) -> FloatArray:
