@@ -265,7 +265,13 @@ def test_a_configuration_older_than_an_option_still_opens(tmp_path: Path) -> Non
     directory = tmp_path / "c"
     directory.mkdir()
     old = tiny().identity
-    del old["rounds"]["acquisition"]
+    del (
+        old["rounds"]["acquisition"],
+        old["rounds"]["steering"],
+        old["rounds"]["refit_every"],
+        old["rounds"]["early_stop"],
+    )
+    del old["design"]["seeds"], old["fidelity"]
     store = dp.Store.create(directory, old)
     store.log("planned", {"round": 0, "asked": []})
     store.close()

@@ -66,6 +66,8 @@ class Steering:
         if not self.store.events("planned"):
             plan = initial_plan(self.config, self.space, self.space.system.reference)
             self.store.log("planned", plan.to_json())
+        if assessments := self._journal().assessments:
+            self.observer.assessed(assessments[-1])
         while True:
             self.check()
             plan = self._journal().plans[-1]
@@ -78,7 +80,6 @@ class Steering:
             if len(journal.assessments) <= number:
                 self._assess(number)
                 journal = self._journal()
-            self.observer.assessed(journal.assessments[-1])
             reason = self._stop_reason(journal)
             following = self._following(journal, reason)
             if following is not None:
@@ -115,7 +116,6 @@ class Steering:
             if self._n_results(journal) >= self.config.rounds.refit_every:
                 self._assess(journal.plans[-1].number)
                 journal = self._journal()
-                self.observer.assessed(journal.assessments[-1])
             number = len(journal.assessments)
             if self._stop_reason(journal) is not None:
                 return
@@ -184,6 +184,7 @@ class Steering:
         if self.config.fidelity.levels:
             assessment["costs"] = measured_costs(self.config, journal.records.values())
         self.store.log("assessed", assessment)
+        self.observer.assessed(assessment)
 
     def _stop_reason(self, journal: Journal) -> StopReason | None:
         costs = costs_of(self.config, journal.assessments)
