@@ -64,7 +64,7 @@ class _Chooser:
 def choose(learned: Learned, config: CampaignConfig, space: CompositionSpace, number: int, journal: Journal) -> Plan:
     """What the configured acquisition picks for round `number`: a batch, or one piece if steered asynchronously.
 
-    It is offered a fresh Sobol sequence at every level of fidelity, without what was asked for already, what is held
+    It is offered the round's own Sobol sequence at every level of fidelity, without what was asked for already, what is held
     out, and what chemistry rules out.  The posterior is conditioned on whatever is not in `learned`: what is under way
     or has come since the fit, and what failed, or the same corner would be chosen over and over.  Where simulations
     failed, the probability that they succeed counts too.
@@ -84,13 +84,13 @@ def choose(learned: Learned, config: CampaignConfig, space: CompositionSpace, nu
         None if feasibility is None else lambda X: feasibility.probability(X[:, :n_features]),
         costs_of(config, journal.assessments),
     )
-    # A pool of its own for every choice: the same one again would offer only what was not worth taking before.
+    # A pool of its own for every round: the same one again would offer only what was not worth taking before.  Within
+    # a round that is chosen piece by piece it stays, for describing two thousand compositions takes two seconds.
+    pool_stream, choice_stream = np.random.SeedSequence([config.seed, number]).spawn(2)
     n_before = sum(
         entry.role is Role.ACTIVE for plan in journal.plans if plan.number == number for entry in plan.entries
     )
-    entropy = [config.seed, number, n_before] if n_before else [config.seed, number]
-    pool_stream, choice_stream = np.random.SeedSequence(entropy).spawn(2)
-    rng = np.random.default_rng(choice_stream)
+    rng = np.random.default_rng(choice_stream.spawn(n_before + 1)[n_before] if n_before else choice_stream)
     compositions = [
         composition
         for composition in space.sobol(config.rounds.n_pool, pool_stream)
