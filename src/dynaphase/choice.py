@@ -64,9 +64,9 @@ class _Chooser:
 def choose(learned: Learned, config: CampaignConfig, space: CompositionSpace, number: int, journal: Journal) -> Plan:
     """What the configured acquisition picks for round `number`: a batch, or one piece if steered asynchronously.
 
-    It is offered the round's own Sobol sequence at every level of fidelity, without what was asked for already, what is held
-    out, and what chemistry rules out.  The posterior is conditioned on whatever is not in `learned`: what is under way
-    or has come since the fit, and what failed, or the same corner would be chosen over and over.  Where simulations
+    It is offered the round's own Sobol sequence at every level of fidelity, without what was asked for already, what is
+    held out, and what chemistry rules out.  The posterior is conditioned on whatever is not in `learned`: what is under
+    way or has come since the fit, and what failed, or the same corner would be chosen over and over.  Where simulations
     failed, the probability that they succeed counts too.
     """
     entries = [entry for plan in journal.plans for entry in plan.entries]
