@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dynaphase import steering
+from dynaphase import choice, steering
 from dynaphase.campaign import Campaign
 from dynaphase.config import CampaignConfig, load_config, make_config
 from dynaphase.errors import ConfigError
@@ -92,7 +92,8 @@ def test_lower_levels_may_cost_as_much_as_one_simulation_at_the_top_and_no_more(
 def test_no_campaign_is_stuck_at_the_lowest_level(
     how: str, budget: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The Sobol acquisition takes what is offered first: the lowest level, always."""
+    """An acquisition that takes what is offered first: the lowest level, always."""
+    monkeypatch.setattr(choice._Chooser, "select", lambda chooser, offered, n, rng: list(offered[:n]))
     monkeypatch.setattr(steering, "evaluate_candidate", invented)
     asked = config(
         fidelity={"levels": ["eikonal", "128"], "costs": [1.0, 8.0]},

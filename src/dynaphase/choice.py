@@ -96,7 +96,7 @@ def choose(learned: Learned, config: CampaignConfig, space: CompositionSpace, nu
         for composition in space.sobol(config.rounds.n_pool, pool_stream)
         if composition not in judging and not is_ruled_out(config, space.system, composition)
     ]
-    levels = config.fidelity.levels or [None]
+    levels: Sequence[str | None] = config.fidelity.levels or [None]
     offered = [(c, level) for level in levels for c in compositions if (c, level) not in asked]
     chosen = chooser.select(offered, config.rounds.n_at_once, rng)
     if config.fidelity.levels:

@@ -47,10 +47,10 @@ class EarlyStop:
         for record in records:
             if record.is_done:
                 groups.setdefault(record.candidate.composition, []).append(record)
-        rows = [
-            (found[0].formula, _median(found, _SCORE), *(log10(_median(found, name)) for name in _CONDUCTIVITIES))
-            for _, found in sorted(groups.items(), key=lambda item: item[0].key)
-        ]
+        rows = []
+        for _, found in sorted(groups.items(), key=lambda item: item[0].key):
+            box, ceramic = (log10(_median(found, name)) for name in _CONDUCTIVITIES)
+            rows.append((found[0].formula, _median(found, _SCORE), box, ceramic))
         if not rows:
             return cls(())
         optimal = is_pareto_optimal(np.array([row[1:] for row in rows]))

@@ -320,8 +320,8 @@ class PhysicalChain:
         if extent is None:
             score = stability_score(grain_size_nm, voids, 0.0)
         else:
-            descriptors["interface_width_nm"] = self.interface(structure, extent).width_nm
-            score = values["stability_score"] = stability_score(*descriptors.values())
+            width = descriptors["interface_width_nm"] = self.interface(structure, extent).width_nm
+            score = values["stability_score"] = stability_score(grain_size_nm, voids, width)
         reason = early_stop.reason(score, conduction)
         if reason is None:
             return None
