@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import dynaphase as dp
-from dynaphase import campaign as campaign_module
+from dynaphase import steering
 from dynaphase.campaign import CONFIG_NAME, Campaign
 from dynaphase.composition import Composition
 from dynaphase.errors import CampaignError, CompositionError, ConfigError, FitError, Interrupted
@@ -174,7 +174,7 @@ def test_an_interruption_in_this_process_is_no_traceback_either(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(campaign_module, "run_all", interrupt)
+    monkeypatch.setattr(steering, "run_all", interrupt)
     campaign = Campaign.create(tmp_path / "c", config=tiny())
     with pytest.raises(Interrupted, match="0 finished simulations are kept"):
         campaign.run(executor="serial")
@@ -203,7 +203,7 @@ def fail_where_aluminium_is_rich(candidate: Candidate, *, system: Any) -> Record
 
 
 def test_failures_are_records_and_the_rest_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(campaign_module, "evaluate_candidate", fail_where_aluminium_is_rich)
+    monkeypatch.setattr(steering, "evaluate_candidate", fail_where_aluminium_is_rich)
     campaign = Campaign.create(tmp_path / "c", config=tiny())
     campaign.run(executor="serial")
     status = campaign.status()
@@ -217,7 +217,7 @@ def fail_always(candidate: Candidate, *, system: Any) -> Record:
 
 
 def test_when_nothing_works_the_reason_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(campaign_module, "evaluate_candidate", fail_always)
+    monkeypatch.setattr(steering, "evaluate_candidate", fail_always)
     campaign = Campaign.create(tmp_path / "c", config=tiny())
     with pytest.raises(FitError, match="the sky fell"):
         campaign.run(executor="serial")
@@ -233,7 +233,7 @@ def die(candidate: Candidate, *, system: Any) -> Record:
 def test_a_simulation_whose_worker_dies_is_no_failed_record_and_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(campaign_module, "evaluate_candidate", die)
+    monkeypatch.setattr(steering, "evaluate_candidate", die)
     campaign = Campaign.create(tmp_path / "c", config=tiny(stop={"r": 0.9999, "budget": 20}))
     lost: list[str] = []
 
@@ -265,7 +265,13 @@ def test_a_configuration_older_than_an_option_still_opens(tmp_path: Path) -> Non
     directory = tmp_path / "c"
     directory.mkdir()
     old = tiny().identity
-    del old["rounds"]["acquisition"]
+    del (
+        old["rounds"]["acquisition"],
+        old["rounds"]["steering"],
+        old["rounds"]["refit_every"],
+        old["rounds"]["early_stop"],
+    )
+    del old["design"]["seeds"], old["fidelity"]
     store = dp.Store.create(directory, old)
     store.log("planned", {"round": 0, "asked": []})
     store.close()

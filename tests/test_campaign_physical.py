@@ -11,18 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dynaphase import campaign as campaign_module
-from dynaphase import recommend
+from dynaphase import recommend, steering
 from dynaphase.campaign import Campaign
+from dynaphase.choice import choose
 from dynaphase.cli import main
 from dynaphase.composition import Composition
+from dynaphase.journal import Journal
 from dynaphase.materials import get_system
 from dynaphase.records import Candidate, Record, RecordStatus
 from dynaphase.report import evidence as evidence_module
 from dynaphase.report.evidence import CURRENT, gather
 from dynaphase.report.page import render
+from dynaphase.rounds import Entry, Plan, Role
 from dynaphase.stopping import StopReason
-from dynaphase.training import choose_batch
 from tests.conftest import tiny, tiny_physical
 
 LAGP = get_system("lagp")
@@ -138,7 +139,7 @@ def test_the_real_reason_is_the_same_for_all(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_hole_in_the_simplex_is_survived_and_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(campaign_module, "evaluate_candidate", fail_without_host)
+    monkeypatch.setattr(steering, "evaluate_candidate", fail_without_host)
     campaign = Campaign.create(
         tmp_path / "c",
         config=tiny(
@@ -161,10 +162,14 @@ def test_a_hole_in_the_simplex_is_survived_and_told(
 def test_a_batch_does_not_go_back_to_where_simulations_failed(finished: Path) -> None:
     campaign = Campaign.open(finished)
     learned, config, space = campaign.learned(), campaign.config, campaign.space
-    first = choose_batch(learned, config, space, 1, ())
-    again = choose_batch(learned, config, space, 1, (), failed=[first[0]])
-    assert len(again) == len(first) == config.rounds.batch
-    assert first[0] not in again
-    hole = space.to_unit([first[0]])[0]
-    nearest = min(np.linalg.norm(space.to_unit(again) - hole, axis=1))
-    assert nearest > 0.15
+    first = choose(learned, config, space, 1, Journal((), {}, (), ())).entries[0]
+    (candidate,) = first.candidates(config, "lagp")
+    failed = Record(candidate, RecordStatus.FAILED, "", reason="diverged")
+    plan = Plan(1, (Entry(first.composition, Role.ACTIVE),))
+    for records in ({failed.key: failed}, {}):  # failed, or under way
+        journal = Journal((plan,), records, tuple(records), ({"n_simulations": len(records)},))
+        again = [entry.composition for entry in choose(learned, config, space, 2, journal).entries]
+        assert len(again) == config.rounds.batch
+        assert first.composition not in again
+        hole = space.to_unit([first.composition])[0]
+        assert min(np.linalg.norm(space.to_unit(again) - hole, axis=1)) > 0.15

@@ -42,7 +42,7 @@ def test_a_plan_reads_back_and_gives_every_composition_the_same_seeds() -> None:
     plan = initial_plan(asked, space(asked), LAGP.reference)
     assert Plan.from_json(plan.to_json()) == plan
     candidates = plan.candidates(asked, "lagp")
-    assert replicate_seeds(asked) == (7000, 7001)
+    assert replicate_seeds(asked, LAGP.reference) == (7000, 7001)
     assert [c.seed for c in candidates[:4]] == [7000, 7001, 7000, 7001]
     assert len({c.key for c in candidates}) == len(candidates) == 2 * 19
 

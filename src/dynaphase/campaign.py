@@ -1,38 +1,36 @@
-"""A campaign: the one stateful object.  Ask, simulate, tell, stop, recommend; interrupt and resume at any point."""
+"""A campaign: the one stateful object.  Make one, run it (`dynaphase.steering`), look at it."""
 
 from __future__ import annotations
 
-import os
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from dynaphase.assessment import assess_further
 from dynaphase.composition import Composition, CompositionLike
 from dynaphase.config import PRESETS, CampaignConfig, load_config, make_config
 from dynaphase.errors import CampaignError, ConfigError, Interrupted, unknown_choice
-from dynaphase.evaluation import evaluate_candidate
-from dynaphase.executors import Workers, make_workers, run_all
+from dynaphase.executors import Workers, make_workers
 from dynaphase.identity import check_identity, find_system, is_table
 from dynaphase.interruption import heeded_interruptions
+from dynaphase.journal import Journal, read_journal
+from dynaphase.learner import Learner
 from dynaphase.lock import is_being_run, only_runner
 from dynaphase.materials import get_system
 from dynaphase.materials.base import MaterialSystem
 from dynaphase.materials.table_files import read_table
+from dynaphase.observer import Observer
 from dynaphase.recommend import Forecast, forecast, recommend
-from dynaphase.records import Candidate, Record, RecordStatus
-from dynaphase.robustness import draw_candidates, is_drawn, robustness_of
-from dynaphase.rounds import Plan, Role, initial_plan, next_plan
-from dynaphase.savings import saved_for_accuracy, saved_for_optimum
+from dynaphase.records import Record
+from dynaphase.robustness import robustness_of
+from dynaphase.rounds import Plan
 from dynaphase.settings import ModelSettings, PhysicalSettings
 from dynaphase.space import CompositionSpace
-from dynaphase.stopping import StopReason, Verdict, verdict
+from dynaphase.steering import Steering
+from dynaphase.stopping import StopReason
 from dynaphase.store import Store
-from dynaphase.training import JUDGED, Learned, choose_batch, learn, traded
+from dynaphase.training import Learned, traded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,61 +41,6 @@ CONFIG_NAME: Final = "campaign.toml"
 
 TABLE_NAME: Final = "system.toml"
 """Copy of the table that describes the material system of a campaign."""
-
-
-class Observer:
-    """What a run tells while it goes on; override what you want to see."""
-
-    def planned(self, plan: Plan, n_open: int, n_total: int) -> None:
-        """A round begins: `n_open` of its `n_total` simulations are still to be made."""
-
-    def finished(self, record: Record) -> None:
-        """A simulation ended."""
-
-    def lost(self, formula: str, reason: str) -> None:
-        """A simulation gave no result because its worker died; running the campaign again tries it again."""
-
-    def assessed(self, assessment: Mapping[str, Any]) -> None:
-        """The surrogate was fitted and judged."""
-
-    def drawing(self, n_open: int, n_total: int) -> None:
-        """Recommendations and reference are simulated under draws: `n_open` of `n_total` are still to be made."""
-
-    def stopped(self, verdict: Verdict) -> None:
-        """The campaign ended, and why."""
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    """Everything known, read from the store."""
-
-    plans: tuple[Plan, ...]
-    records: Mapping[str, Record]
-    """Those that are learned from or judged by."""
-    drawn: Mapping[str, Record]
-    """Those of other draws of the uncertain parameters."""
-    compared: tuple[Composition, ...]
-    """Compositions that are simulated under draws, beside the reference."""
-    saved: Sequence[Mapping[str, Any]]
-    assessments: tuple[Mapping[str, Any], ...]
-
-    @property
-    def n_failed(self) -> int:
-        return sum(not record.is_done for record in self.records.values())
-
-    @property
-    def failures(self) -> list[tuple[str, int]]:
-        """Reasons of failed simulations and how often each occurred, the most frequent first."""
-        return Counter(r.reason or "no reason was kept" for r in self.records.values() if not r.is_done).most_common()
-
-    @property
-    def failed(self) -> list[Composition]:
-        """Compositions without a successful simulation, though some was tried, in a fixed order."""
-        tried, done = (
-            {r.candidate.composition for r in self.records.values() if r.is_done is is_done}
-            for is_done in (False, True)
-        )
-        return sorted(tried - done, key=lambda composition: composition.key)
 
 
 class Campaign:
@@ -118,7 +61,7 @@ class Campaign:
         self.config = config
         self.system: MaterialSystem = find_system(config.system, directory)
         self.space: CompositionSpace = _make_space(config, self.system)
-        self._learned: tuple[int, Learned] | None = None
+        self._learner = Learner(config, self.space)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -223,7 +166,7 @@ class Campaign:
     def run(
         self,
         n_workers: int | None = None,
-        executor: str = "processes",
+        executor: str | Workers = "processes",
         observer: Observer | None = None,
     ) -> StopReason:
         """Start or resume, until the campaign stops by itself.
@@ -232,7 +175,8 @@ class Campaign:
         ----------
         n_workers : int, optional
             Simulations at a time; by default one per core.
-        executor : {"processes", "serial"}
+        executor : {"processes", "serial"} or Workers
+            Where simulations run; `n_workers` then belongs to it.
         observer : Observer, optional
 
         Returns
@@ -248,13 +192,13 @@ class Campaign:
         FitError
             Too few simulations succeeded to learn from.
         """
-        workers = make_workers(executor, n_workers)
+        workers = make_workers(executor, n_workers) if isinstance(executor, str) else executor
         watcher = observer or Observer()
         with only_runner(self.directory):
             store = Store.to_fill(self.directory, self.identity)
             try:
                 with heeded_interruptions() as check:
-                    return self._run(store, workers, watcher, check)
+                    return Steering(self.config, self.space, store, workers, watcher, check, self._learner).run()
             except KeyboardInterrupt:
                 store.log("interrupted", {})
                 raise Interrupted(
@@ -264,119 +208,12 @@ class Campaign:
             finally:
                 store.close()
 
-    def _run(self, store: Store, workers: Workers, observer: Observer, check: Callable[[], None]) -> StopReason:
-        store.log("started", {"pid": os.getpid(), "n_workers": workers.n_workers})
-        if not store.events("planned"):
-            store.log("planned", initial_plan(self.config, self.space, self.system.reference).to_json())
-        for earlier in self._state(store).plans[:-1]:  # what was lost with a worker in an earlier run
-            self._simulate(store, workers, earlier, observer, check)
-        while True:
-            check()
-            plan = self._state(store).plans[-1]
-            self._simulate(store, workers, plan, observer, check)
-            state = self._state(store)
-            if len(state.assessments) <= plan.number:
-                learned = self._learn(state)
-                further = assess_further(learned, state.plans, self.config, self.space)
-                store.log("assessed", {"round": plan.number, **learned.assessment, **further})
-                state = self._state(store)
-            observer.assessed(state.assessments[-1])
-            n_planned = sum(len(p.candidates(self.config, self.system.name)) for p in state.plans)
-            cpu_hours = sum(record.cpu_seconds for record in state.records.values()) / 3600
-            found = verdict(self.config, state.assessments, n_planned, cpu_hours)
-            following = self._following(state, None if found is None else found.reason)
-            if following is not None:
-                store.log("planned", following.to_json())
-            elif found is not None:
-                self._conclude(store, workers, state, observer, check)
-                store.log("stopped", {"reason": found.reason.value, "words": found.words})
-                observer.stopped(found)
-                return found.reason
-
-    def _following(self, state: _State, reason: StopReason | None) -> Plan | None:
-        """The round after the last one: a batch, a confirmation of the recommendations, or none."""
-        last = state.plans[-1]
-        known = {composition for plan in state.plans for composition, _ in plan.asked}
-        if reason is None:
-            failed = [composition for composition in state.failed if self.space.contains(composition)]
-            chosen = choose_batch(self._learn(state), self.config, self.space, last.number + 1, known, failed)
-            return next_plan(last.number + 1, chosen)
-        if last.is_confirmation or self.config.rounds.n_confirm == 0:
-            return None
-        best = recommend(self._learn(state), self.system, self.space, self.config.rounds.n_confirm)
-        unseen = [item.composition for item in best if item.composition not in known]
-        return next_plan(last.number + 1, unseen, Role.CONFIRMATION) if unseen else None
-
-    def _conclude(
-        self, store: Store, workers: Workers, state: _State, observer: Observer, check: Callable[[], None]
-    ) -> None:
-        """Simulations under draws that are still open, and what random search would have needed."""
-        learned, n_draws = self._learn(state), self.config.conclude.n_draws
-        if n_draws:
-            best = recommend(learned, self.system, self.space, self.config.conclude.n_compared)
-            compared = [item.composition for item in best if item.composition != self.system.reference]
-            if tuple(compared) != state.compared:
-                store.log("compared", {"compositions": [list(composition.parts) for composition in compared]})
-            wanted = draw_candidates(self.config, self.system.name, [self.system.reference, *compared], n_draws)
-            kept = store.keys()
-            missing = [candidate for candidate in wanted if candidate.key not in kept]
-            if missing:
-                observer.drawing(len(missing), len(wanted))
-                self._evaluate(store, workers, missing, observer, check)
-        check()
-        tried = [composition for plan in state.plans for composition, role in plan.asked if role is not Role.ACTIVE]
-        n_failed = len(set(tried) & set(state.failed))
-        saved = [
-            saved_for_optimum(learned, state.plans, self.config, self.space, n_failed),
-            *saved_for_accuracy(learned, state.plans, self.config, JUDGED),
-        ]
-        store.log("saved", {"savings": [saving.to_json() for saving in saved]})
-
-    def _simulate(
-        self, store: Store, workers: Workers, plan: Plan, observer: Observer, check: Callable[[], None]
-    ) -> None:
-        candidates = plan.candidates(self.config, self.system.name)
-        kept = store.keys()
-        missing = [candidate for candidate in candidates if candidate.key not in kept]
-        if not missing:
-            return
-        observer.planned(plan, len(missing), len(candidates))
-        self._evaluate(store, workers, missing, observer, check)
-
-    def _evaluate(
-        self,
-        store: Store,
-        workers: Workers,
-        missing: Sequence[Candidate],
-        observer: Observer,
-        check: Callable[[], None],
-    ) -> None:
-        function = partial(evaluate_candidate, system=self.system)
-        for outcome in run_all(workers, function, missing, self._failed, _lost):
-            if isinstance(outcome, Record):
-                store.add(outcome)
-                observer.finished(outcome)
-            else:  # no record: the next run tries it again
-                store.log("lost", outcome)
-                observer.lost(outcome["formula"], outcome["reason"])
-            check()
-
-    def _failed(self, candidate: Candidate, reason: str) -> Record:
-        return Record(candidate, RecordStatus.FAILED, self.system.formula(candidate.composition), reason=reason)
-
-    def _learn(self, state: _State) -> Learned:
-        """The surrogate of these records; fitting the same ones again would give the same."""
-        n_records = len(state.records)
-        if self._learned is None or self._learned[0] != n_records:
-            self._learned = (n_records, learn(state.plans, state.records, self.config, self.space))
-        return self._learned[1]
-
     # --- looking -----------------------------------------------------------------------------------------
 
     def status(self) -> dict[str, Any]:
         """Where the campaign stands, under the names of ``dynaphase status --json``."""
         with self._looking() as store:
-            state = self._state(store)
+            state = read_journal(store, self.config)
             last = store.events()[-1] if store.events() else None
         planned = {c.key for plan in state.plans for c in plan.candidates(self.config, self.system.name)}
         is_running = is_being_run(self.directory)
@@ -389,6 +226,7 @@ class Campaign:
         return {
             "n_records": len(state.records),
             "n_failed": state.n_failed,
+            "n_stopped_early": state.n_stopped,
             "n_running": len(planned - set(state.records)) if is_running else 0,
             "n_planned": len(planned),
             "round": state.plans[-1].number if state.plans else 0,
@@ -398,9 +236,10 @@ class Campaign:
                 name: {key: target[key] for key in ("r", "nrmse", "n_held_out")} for name, target in accuracy.items()
             },
             "coverage": dict(state.assessments[-1].get("coverage", {})) if state.assessments else {},
-            "failures": dict(state.failures),
             "n_drawn": len(state.drawn),
             "saved": list(state.saved) if stopped else [],
+            "failures": dict(state.failures),
+            "failing": dict(state.assessments[-1].get("failing", {})) if state.assessments else {},
             "stopped_because": reason,
             "stopped_in_words": words,
         }
@@ -408,22 +247,22 @@ class Campaign:
     def records(self) -> list[Record]:
         """All records that the campaign learns from or judges by, failures included, ordered by key; without fields."""
         with self._looking() as store:
-            return list(self._state(store).records.values())
+            return list(read_journal(store, self.config).records.values())
 
     def drawn_records(self) -> list[Record]:
         """Records of recommendations and reference under draws of the uncertain parameters, ordered by key."""
         with self._looking() as store:
-            return list(self._state(store).drawn.values())
+            return list(read_journal(store, self.config).drawn.values())
 
     def plans(self) -> tuple[Plan, ...]:
         """What was asked for, round by round."""
         with self._looking() as store:
-            return self._state(store).plans
+            return read_journal(store, self.config).plans
 
     def assessments(self) -> list[dict[str, Any]]:
         """Accuracy and fit reports after each round."""
         with self._looking() as store:
-            return [dict(assessment) for assessment in self._state(store).assessments]
+            return [dict(assessment) for assessment in read_journal(store, self.config).assessments]
 
     def fields(self, key: str) -> Any:
         """Final fields of one record (xarray data set)."""
@@ -435,7 +274,7 @@ class Campaign:
         import pandas as pd
 
         with self._looking() as store:
-            state = self._state(store)
+            state = read_journal(store, self.config)
         roles = {
             candidate.key: (plan.number, role.value)
             for plan in state.plans
@@ -473,12 +312,12 @@ class Campaign:
             If there are too few simulations to learn from yet.
         """
         with self._looking() as store:
-            state = self._state(store)
+            state = read_journal(store, self.config)
         if not state.plans:
             raise CampaignError(
                 f"{self.directory} has no simulations yet; run it with 'dynaphase run {self.directory}'"
             )
-        return self._learn(state)
+        return self._learner.learn(state)
 
     def predict(self, sources: str | Sequence[CompositionLike]) -> list[Forecast]:
         """Predicted S and σ with intervals for any compositions of the system (one formula, or several)."""
@@ -492,31 +331,13 @@ class Campaign:
             raise ConfigError(f"the number of suggestions must be at least 1, not {n}")
         found = recommend(self.learned(), self.system, self.space, n, traded(self.config))
         with self._looking() as store:
-            state = self._state(store)
+            state = read_journal(store, self.config)
         return [replace(item, robust_to_draws=self._robustness(state, item.composition)) for item in found]
 
-    def _robustness(self, state: _State, composition: Composition) -> dict[str, Any] | None:
+    def _robustness(self, state: Journal, composition: Composition) -> dict[str, Any] | None:
         n_draws = max((r.candidate.settings.get("draw", 0) for r in state.drawn.values()), default=0)
-        reference = self.system.reference
         records = {**state.records, **state.drawn}
-        return robustness_of(composition, reference, records, self.config, self.system.name, n_draws)
-
-    def _state(self, store: Store) -> _State:
-        records = store.records()
-        drawn = {key for key, record in records.items() if is_drawn(record, self.config)}
-        compared, saved = store.events("compared")[-1:], store.events("saved")[-1:]
-        return _State(
-            plans=tuple(Plan.from_json(event.content) for event in store.events("planned")),
-            records={key: record for key, record in records.items() if key not in drawn},
-            drawn={key: record for key, record in records.items() if key in drawn},
-            compared=tuple(
-                Composition(tuple((str(element), int(count)) for element, count in parts))
-                for event in compared
-                for parts in event.content["compositions"]
-            ),
-            saved=tuple(saving for event in saved for saving in event.content["savings"]),
-            assessments=tuple(event.content for event in store.events("assessed")),
-        )
+        return robustness_of(composition, self.system.reference, records, self.config, self.system.name, n_draws)
 
     @contextmanager
     def _looking(self) -> Iterator[Store]:
@@ -525,10 +346,6 @@ class Campaign:
             yield store
         finally:
             store.close()
-
-
-def _lost(candidate: Candidate, reason: str) -> dict[str, str]:
-    return {"key": candidate.key, "formula": str(candidate.composition), "reason": reason}
 
 
 def _make_space(config: CampaignConfig, system: MaterialSystem) -> CompositionSpace:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from math import ceil
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -24,6 +25,15 @@ __all__ = [
     "load_config",
     "make_config",
 ]
+
+
+OPTIMISING: Final = ("hypervolume", "expected-improvement", "thompson")
+"""Acquisitions that look for an optimum; the others want to know the response everywhere."""
+
+STOPPABLE: Final = frozenset(
+    f"max {name}" for name in ("stability_score", "ionic_conductivity_S_per_cm", "ceramic_conductivity_S_per_cm")
+)
+"""Objectives for which a run that is far behind in S and both σ cannot matter."""
 
 
 class SpaceSection(Section):
@@ -55,6 +65,9 @@ class DesignSection(Section):
     method: Literal["random", "sobol"] = Field("random", description="how those are drawn: random or sobol")
     n_held_out: int = Field(30, ge=5, le=2000, description="further random compositions, only for judging")
     n_replicates: int = Field(1, ge=1, le=64, description="microstructure seeds per composition")
+    seeds: Literal["common", "independent"] = Field(
+        "common", description="common: the same for all compositions; independent: of their own"
+    )
 
 
 class SurrogateSection(Section):
@@ -88,6 +101,54 @@ class RoundsSection(Section):
     )
     n_confirm: int = Field(5, ge=0, le=100, description="recommendations simulated in the end, to check them")
     n_pool: int = Field(2000, ge=50, le=20000, description="compositions to choose from")
+    steering: Literal["batches", "asynchronous"] = Field(
+        "batches", description="asynchronous: the next composition is chosen when a worker is free"
+    )
+    refit_every: int = Field(4, ge=1, le=500, description="asynchronous: results after which the surrogate is refitted")
+    early_stop: bool = Field(
+        False, description="end a simulation that can no longer come near the Pareto front; for acquisitions of optima"
+    )
+
+    @property
+    def n_at_once(self) -> int:
+        """Compositions that are chosen at a time."""
+        return self.batch if self.steering == "batches" else 1
+
+    @model_validator(mode="after")
+    def _stops_early_for_an_optimum_only(self) -> RoundsSection:
+        if self.early_stop and self.acquisition not in OPTIMISING:
+            raise PydanticCustomError(
+                "early_stop",
+                "early_stop leaves values out that acquisition '{acquisition}' wants to learn: it needs one of "
+                "{optimising}",
+                {"acquisition": self.acquisition, "optimising": ", ".join(OPTIMISING)},
+            )
+        return self
+
+
+class FidelitySection(Section):
+    """Levels of fidelity that a campaign of the physical model chooses from."""
+
+    levels: list[Literal["eikonal", "96", "128", "256", "3d"]] = Field(
+        [], description="lowest first, the last one counts and is settings.fidelity; []: that one alone"
+    )
+    share: float = Field(0.25, gt=0, le=1, description="share of the initial compositions simulated at every level")
+    costs: list[Annotated[float, Field(gt=0)]] = Field(
+        [], description="CPU time of one simulation at each level, in any unit; []: measured in the first design"
+    )
+
+    @property
+    def top(self) -> str | None:
+        """The level that counts; None where there are no levels."""
+        return self.levels[-1] if self.levels else None
+
+    @model_validator(mode="after")
+    def _levels_are_levels(self) -> FidelitySection:
+        if len(self.levels) == 1 or len(set(self.levels)) < len(self.levels):
+            raise PydanticCustomError("levels", "levels must be at least two different ones, lowest first, or none")
+        if self.costs and len(self.costs) != len(self.levels):
+            raise PydanticCustomError("costs", "costs must have one number for each of levels, or none at all")
+        return self
 
 
 class GoalSection(Section):
@@ -170,9 +231,48 @@ class CampaignConfig(Section):
     design: DesignSection = DesignSection()
     surrogate: SurrogateSection = SurrogateSection()
     rounds: RoundsSection = RoundsSection()
+    fidelity: FidelitySection = FidelitySection()
     goal: GoalSection = GoalSection()
     stop: StopSection = StopSection()
     conclude: ConcludeSection = ConcludeSection()
+
+    @model_validator(mode="after")
+    def _what_stops_early_cannot_matter(self) -> CampaignConfig:
+        if not self.rounds.early_stop:
+            return self
+        if self.model != "physical":
+            raise PydanticCustomError("early_stop", "rounds.early_stop is of the physical model: leave it out")
+        if self.goal.constraints or not set(self.goal.objectives) <= STOPPABLE:
+            raise PydanticCustomError(
+                "early_stop",
+                "rounds.early_stop compares S and both σ with the best found; it knows nothing of goal.constraints, "
+                "nor of objectives other than {objectives}",
+                {"objectives": ", ".join(sorted(STOPPABLE))},
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _levels_fit_the_settings(self) -> CampaignConfig:
+        fidelity, settings = self.fidelity, self.settings
+        if not fidelity.levels:
+            return self
+        if not isinstance(settings, PhysicalSettings):
+            raise PydanticCustomError("levels", "fidelity.levels are those of the physical model: leave them out")
+        if settings.fidelity != fidelity.top:
+            raise PydanticCustomError(
+                "levels",
+                "the last of fidelity.levels is the one that counts: set settings.fidelity to '{top}' too",
+                {"top": fidelity.top},
+            )
+        for level in fidelity.levels:  # some options need a diffuse front, some boxes a fine grid
+            try:
+                PhysicalSettings.model_validate(settings.model_dump() | {"fidelity": level})
+            except ValidationError as error:
+                problem = "; ".join(explain(error, PhysicalSettings))
+                raise PydanticCustomError(
+                    "levels", "at level '{level}' of fidelity.levels: {problem}", {"level": level, "problem": problem}
+                ) from None
+        return self
 
     @model_validator(mode="after")
     def _budget_covers_the_design(self) -> CampaignConfig:
@@ -181,7 +281,8 @@ class CampaignConfig(Section):
             raise PydanticCustomError(
                 "draws", "the paper model has no uncertain parameters: conclude.n_draws must be 0"
             )
-        needed = (design.n_initial + design.n_held_out + 1 + n_confirm) * design.n_replicates
+        n_initial = ceil(self.fidelity.share * design.n_initial) if self.fidelity.levels else design.n_initial
+        needed = (n_initial + design.n_held_out + 1 + n_confirm) * design.n_replicates
         needed += conclude.n_draws * (conclude.n_compared + 1)
         if self.stop.budget < needed:
             raise PydanticCustomError(
@@ -210,7 +311,7 @@ class CampaignConfig(Section):
         lines = [head + "# Once there are records, only [stop] and [conclude] may change.", ""]
         content = self.model_dump()
         lines += [f"{name} = {_toml(content[name])}" for name in ("system", "model", "seed")]
-        for name in ("settings", "space", "design", "surrogate", "rounds", "goal", "stop", "conclude"):
+        for name in ("settings", "space", "design", "surrogate", "rounds", "fidelity", "goal", "stop", "conclude"):
             section: type[BaseModel] = type(getattr(self, name))
             lines += ["", f"[{name}]  # {(section.__doc__ or '').strip().splitlines()[0].rstrip('.')}"]
             for option, value in content[name].items():

@@ -113,6 +113,8 @@ def describe_status(state: Mapping[str, Any]) -> list[str]:
     ]
     failures = list(state["failures"].items())
     lines += [f"failed {n} times: {why}" for why, n in failures[:N_REASONS]]
+    lines += _describe_failing(state.get("failing", {}))
+    lines += [f"{n} simulations ended early, far behind the best" for n in [state.get("n_stopped_early", 0)] if n]
     n_others = sum(n for _, n in failures[N_REASONS:])
     lines += [f"failed {n_others} times for {len(failures) - N_REASONS} other reasons"] if n_others else []
     lines += [
@@ -160,6 +162,24 @@ def in_times(saving: Mapping[str, Any]) -> str:
     if saving["is_bound"]:
         return f"more than ×{saving['ratio']:.1f} (at least {low:.1f})"
     return f"×{saving['ratio']:.1f} ({low:.1f}–{high:.1f}{' or more' if saving['has_open_end'] else ''})"
+
+
+def _describe_failing(failing: Mapping[str, Any]) -> list[str]:
+    """How many compositions fail, where, how well that is recognised, and what is not even tried."""
+    lines = []
+    if failing.get("n_failed"):
+        (x_low, x_high), (d_low, d_high) = failing["where"]["x"], failing["where"]["delta"]
+        where = f"x {x_low:.2f} to {x_high:.2f}, δ {d_low:+.2f} to {d_high:+.2f}"
+        lines.append(f"{failing['n_failed']} of {failing['n_compositions']} compositions failed: {where}")
+    if "recognised" in failing:
+        shares = failing["recognised"]
+        lines.append(
+            f"left out of the fit, {shares['of_failed']:.0%} of the failed and {shares['of_others']:.0%} of the other "
+            "compositions are recognised"
+        )
+    if failing.get("ruled_out"):
+        lines.append(f"{failing['ruled_out']:.0%} of the region forms no host phase: not chosen after the first design")
+    return lines
 
 
 def _level(state: Mapping[str, Any]) -> str:
@@ -299,7 +319,7 @@ def campaign_progress(campaign: Campaign, console: Console) -> Iterator[Observer
 
             def finished(self, record: Record) -> None:
                 progress.advance(self.task)
-                if not record.is_done and (record.reason or "") not in self.reasons:  # each once; status counts them
+                if record.is_failed and (record.reason or "") not in self.reasons:  # each once; status counts them
                     self.reasons.add(record.reason or "")
                     progress.console.print(f"  failed: {plain(record.formula)}: {plain(record.reason or '')}")
 

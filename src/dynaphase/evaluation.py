@@ -12,6 +12,7 @@ from operator import index
 from typing import Any
 
 from dynaphase.composition import CompositionLike
+from dynaphase.early_stop import EarlyStop
 from dynaphase.errors import ComputationError, ConfigError
 from dynaphase.materials import get_system
 from dynaphase.materials.base import MaterialSystem
@@ -88,14 +89,21 @@ def evaluate_candidate(
     on_progress: Callable[[float], None] | None = None,
     *,
     keep_history: bool = False,
+    early_stop: EarlyStop | None = None,
 ) -> Record:
-    """Candidate → record; a failed computation becomes a failed record with its reason."""
+    """Candidate → record; a failed computation becomes a failed record with its reason.
+
+    With `early_stop` a run of the physical model that is too far behind what was found already ends on the way.
+    """
     wall, cpu = time.perf_counter(), time.process_time()
     settings = make_settings(candidate.model, candidate.settings)
     formula = system.formula(candidate.composition)
     outcome: dict[str, Any]
     try:
-        outcome = {"status": RecordStatus.DONE, **_run(system, candidate, settings, on_progress, keep_history)}
+        outcome = {
+            "status": RecordStatus.DONE,
+            **_run(system, candidate, settings, on_progress, keep_history, early_stop),
+        }
     except ComputationError as error:
         outcome = {"status": RecordStatus.FAILED, "reason": str(error)}
     except (ArithmeticError, MemoryError, ValueError) as error:  # of numerical libraries, not ours
@@ -115,12 +123,14 @@ def _run(
     settings: ModelSettings,
     on_progress: Callable[[float], None] | None,
     keep_history: bool,
+    early_stop: EarlyStop | None,
 ) -> dict[str, Any]:
     """The chain of the candidate's model."""
     if isinstance(settings, PhysicalSettings):
         from dynaphase.physical_chain import PhysicalChain
 
-        return PhysicalChain(system, candidate, settings).run(on_progress, keep_history=keep_history)
+        chain = PhysicalChain(system, candidate, settings)
+        return chain.run(on_progress, keep_history=keep_history, early_stop=early_stop)
     from dynaphase.paper_chain import PaperChain
 
     return PaperChain(system, candidate, settings).run(on_progress, keep_history=keep_history)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -115,9 +115,11 @@ def n_cores() -> int:
 def run_all(
     workers: Workers,
     function: Callable[[T], R],
-    tasks: Sequence[T],
+    tasks: Iterable[T],
     on_failure: Callable[[T, str], R],
     on_death: Callable[[T, str], D],
+    *,
+    n_in_flight: int | None = None,
 ) -> Iterator[R | D]:
     """Results of ``function(task)`` for every task, in the order in which they finish.
 
@@ -126,53 +128,76 @@ def run_all(
     workers : Workers
     function : callable
         Picklable, as are tasks and results.
-    tasks : sequence
+    tasks : iterable
+        Asked for its next task only when a slot is free and every result so far has been taken by the caller, so
+        that an iterator can decide what comes next by what came out.  When it ends, what runs is waited for.
     on_failure : callable
         ``(task, reason) → result`` for a call that raised.
     on_death : callable
         ``(task, reason) → result`` for a task whose worker died `MAX_DEATHS` times while it ran there alone: that says
         something of the machine (memory, a job scheduler), not of the task.
+    n_in_flight : int, optional
+        Tasks handed over at a time.  By default twice the workers: enough to keep them busy, little enough that a
+        broken pool makes few suspects.  As many as the workers, when tasks should be decided as late as possible.
 
     Raises
     ------
     ComputationError
         If workers die as soon as they start.
     """
-    waiting = list(range(len(tasks)))
-    running: dict[Future[R], int] = {}
+    numbered = enumerate(tasks)
+    refused: list[tuple[int, T]] = []
+    running: dict[Future[R], tuple[int, T]] = {}
+    limit = n_in_flight or 2 * workers.n_workers
     executor = _start(workers)
     try:
-        while waiting or running:
-            # Twice the workers: enough to keep them busy, little enough that a broken pool makes few suspects.
-            while waiting and len(running) < 2 * workers.n_workers:
-                try:
-                    future = executor.submit(function, tasks[waiting[0]])
-                except BrokenProcessPool:  # a worker died since the last look: what runs is suspect, what waits is not
-                    break
-                running[future] = waiting.pop(0)
+        while True:
+            _fill(executor, function, numbered, refused, running, limit)
             if not running:
+                if not refused:
+                    return
                 workers.stop(executor)
                 executor = _start(workers)
                 continue
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             suspects = []
-            for future in finished:
-                index = running.pop(future)
+            for future in sorted(finished, key=lambda future: running[future][0]):
+                number, task = running.pop(future)
                 error = future.exception()
                 if isinstance(error, BrokenProcessPool):
-                    suspects.append(index)
+                    suspects.append((number, task))
                 elif error is not None:
-                    yield on_failure(tasks[index], f"{type(error).__name__}: {error}")
+                    yield on_failure(task, f"{type(error).__name__}: {error}")
                 else:
                     yield future.result()
             if suspects:
                 workers.stop(executor)
-                for index in sorted([*suspects, *running.values()]):
-                    yield _run_alone(workers, function, tasks[index], on_failure, on_death)
+                for _, task in sorted([*suspects, *running.values()], key=lambda numbered: numbered[0]):
+                    yield _run_alone(workers, function, task, on_failure, on_death)
                 running.clear()
                 executor = _start(workers)
     finally:
         workers.stop(executor)
+
+
+def _fill(
+    executor: Executor,
+    function: Callable[[T], R],
+    numbered: Iterator[tuple[int, T]],
+    refused: list[tuple[int, T]],
+    running: dict[Future[R], tuple[int, T]],
+    limit: int,
+) -> None:
+    """Hand over tasks, refused ones first, until `limit` of them run or there are no more."""
+    while len(running) < limit:
+        following = refused.pop() if refused else next(numbered, None)
+        if following is None:
+            return
+        try:
+            running[executor.submit(function, following[1])] = following
+        except BrokenProcessPool:  # a worker died since the last look: what runs is suspect, this one is not
+            refused.append(following)
+            return
 
 
 def _start(workers: Workers) -> Executor:

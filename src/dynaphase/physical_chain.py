@@ -1,6 +1,6 @@
 """One evaluation with the `physical` model: a furnace, lithium that penetrates, interphases, conduction.
 
-composition → material → sintered structure → sweep of the potential and rest → conduction → descriptors → S and σ.
+composition → material → sintered structure → conduction → rest → sweep of the potential → descriptors → S and σ.
 
 Grain size and porosity are outcomes of one furnace schedule for every composition.  S is computed from grain size,
 voids and the thickness of decomposed electrolyte; the critical current density stands beside it, not in it.
@@ -26,14 +26,17 @@ from dynaphase.materials.base import Material, MaterialSystem
 from dynaphase.materials.wetted import wetted_boundaries
 from dynaphase.physical_history import N_REST, PhysicalHistory
 from dynaphase.physical_options import leakage_of, plate_and_strip, sweep_options
-from dynaphase.records import Candidate, Fields
+from dynaphase.records import Candidate, Fields, RecordStatus
 from dynaphase.settings import PhysicalSettings
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from dynaphase.descriptors import InterfaceWidth
+    from dynaphase.early_stop import EarlyStop
     from dynaphase.electrolyte.ceramic import Ceramic
+    from dynaphase.electrolyte.conduction import Homogenized
     from dynaphase.electrolyte.furnace import SinteredStructure
     from dynaphase.electrolyte.interphase import InterphaseParameters
     from dynaphase.electrolyte.operation import Sweep, SweepResult
@@ -66,8 +69,16 @@ class PhysicalChain:
     candidate: Candidate
     settings: PhysicalSettings
 
-    def run(self, on_progress: Callable[[float], None] | None, *, keep_history: bool = False) -> dict[str, Any]:
+    def run(
+        self,
+        on_progress: Callable[[float], None] | None,
+        *,
+        keep_history: bool = False,
+        early_stop: EarlyStop | None = None,
+    ) -> dict[str, Any]:
         """Values, descriptors, notes and fields of a record, and its history where that is to be kept.
+
+        With `early_stop` it may end on the way, with what is known by then.
 
         Raises
         ------
@@ -84,10 +95,15 @@ class PhysicalChain:
         if on_progress is not None:
             on_progress(_SHARE_OF_FURNACE)
         grain_size, is_censored = self.grain_size(structure)
+        fresh, across = self.conduct(material, structure, grain_size)
+        if (stopped := self.stopped(early_stop, structure, grain_size, fresh)) is not None:
+            return stopped
         ceramic = self.ceramic(material, structure, grain_size)
         extent = self.rest(material, ceramic, history)
+        if (stopped := self.stopped(early_stop, structure, grain_size, fresh, extent)) is not None:
+            return stopped
         sweep, percolation = self.sweep(material, ceramic, on_progress, history)
-        conduction = self.conduct(material, structure, extent, grain_size)
+        conduction = fresh | self.conduct_aged(material, structure, extent, grain_size, across)
         descriptors, score, notes = self.measure(material, structure, extent, sweep, percolation, grain_size)
         if is_censored:
             notes += ("no grain boundary was crossed: the grain size is that of the box, a lower bound",)
@@ -285,14 +301,37 @@ class PhysicalChain:
             history.end_sweep(result, self.protocol, ceramic.spacing_nm)
         return result, percolation
 
-    def conduct(
+    def stopped(
         self,
-        material: Material,
+        early_stop: EarlyStop | None,
         structure: SinteredStructure,
-        extent: npt.NDArray[np.float64],
         grain_size_nm: float,
-    ) -> dict[str, float]:
-        """Conductivities of the periodic polycrystal in both directions, and before and after the rest across it."""
+        conduction: Mapping[str, float],
+        extent: npt.NDArray[np.float64] | None = None,
+    ) -> dict[str, Any] | None:
+        """The record of a run that is too far behind to go on; without `extent` S is bounded by that of width 0."""
+        from dynaphase.descriptors import stability_score, void_fraction
+
+        if early_stop is None:
+            return None
+        voids = void_fraction(structure.microstructure.density, threshold=SOLID).fraction
+        descriptors = {"grain_size_nm": grain_size_nm, "void_fraction": voids}
+        values = dict(conduction)
+        if extent is None:
+            score = stability_score(grain_size_nm, voids, 0.0)
+        else:
+            width = descriptors["interface_width_nm"] = self.interface(structure, extent).width_nm
+            score = values["stability_score"] = stability_score(grain_size_nm, voids, width)
+        reason = early_stop.reason(score, conduction)
+        if reason is None:
+            return None
+        require_finite({**values, **descriptors})
+        return {"status": RecordStatus.STOPPED, "reason": reason, "values": values, "descriptors": descriptors}
+
+    def conduct(
+        self, material: Material, structure: SinteredStructure, grain_size_nm: float
+    ) -> tuple[dict[str, float], Homogenized]:
+        """Conductivities of the fresh periodic polycrystal in all directions and of the ceramic; and across the box."""
         from dynaphase.electrolyte.conduction import (
             ceramic_conductivity,
             effective_activation_energy,
@@ -321,22 +360,46 @@ class PhysicalChain:
             for temperature in TEMPERATURES_K
         ]
         across = homogenize(sigma, found.spacing_nm)
-        aged = homogenize(local_conductivity(found, parameters, extent), found.spacing_nm, near=across.factor)
         # Ceramics have little boundary for glass to hide on: the same furnace, more particles.
         has_glass = material["film_fraction"] > 0
         size = self.settings.ceramic_grain_size_nm
         in_ceramic = self.sinter(material, size).microstructure if has_glass else found
         in_grains = conduction_parameters(material, size, self.n_axes)
         ceramic = ceramic_conductivity(in_ceramic, in_grains, size, boundary="periodic")
-        return {
+        values = {
             "ionic_conductivity_S_per_cm": S_PER_CM * mean,
             "ceramic_conductivity_S_per_cm": S_PER_CM * ceramic,
             "across_conductivity_S_per_cm": S_PER_CM * across.conductivity_S_per_m,
-            "aged_conductivity_S_per_cm": S_PER_CM * aged.conductivity_S_per_m,
             "conductivity_anisotropy": in_directions[0] * (self.n_axes - 1) / sum(in_directions[1:]),
             "activation_energy_eV": effective_activation_energy(TEMPERATURES_K, at_temperature),
             "discretization_error_decades": along[0].discretization_error_decades or 0.0,
         }
+        return values, across
+
+    def conduct_aged(
+        self,
+        material: Material,
+        structure: SinteredStructure,
+        extent: npt.NDArray[np.float64],
+        grain_size_nm: float,
+        across: Homogenized,
+    ) -> dict[str, float]:
+        """Conductivity across the box after the rest."""
+        from dynaphase.electrolyte.conduction import homogenize, local_conductivity
+
+        found, parameters = structure.microstructure, conduction_parameters(material, grain_size_nm, self.n_axes)
+        aged = homogenize(local_conductivity(found, parameters, extent), found.spacing_nm, near=across.factor)
+        return {"aged_conductivity_S_per_cm": S_PER_CM * aged.conductivity_S_per_m}
+
+    def interface(self, structure: SinteredStructure, extent: npt.NDArray[np.float64]) -> InterfaceWidth:
+        """How deep decomposition reaches, from the metal on."""
+        from dynaphase.descriptors import degraded_thickness
+        from dynaphase.electrolyte.operation import n_metal_rows
+
+        found = structure.microstructure
+        n_metal = n_metal_rows(len(found.density), found.spacing_nm, LITHIUM_NM)
+        # the last row is the source of the cathode side, as the first rows are lithium
+        return degraded_thickness(extent[:-1], found.density[:-1], found.spacing_nm, n_metal_rows=n_metal)
 
     def calibrated_scores(self, descriptors: Mapping[str, float]) -> dict[str, float]:
         """S fitted to simulations, and what it is fitted to: see `dynaphase.calibration`."""
@@ -357,15 +420,13 @@ class PhysicalChain:
         grain_size_nm: float,
     ) -> tuple[dict[str, float], float, tuple[str, ...]]:
         """Descriptors, S and what has to be said of them."""
-        from dynaphase.descriptors import degraded_thickness, stability_score, void_fraction
+        from dynaphase.descriptors import stability_score, void_fraction
         from dynaphase.electrolyte.aging import decomposed_thickness
-        from dynaphase.electrolyte.operation import critical_current_density, n_metal_rows
+        from dynaphase.electrolyte.operation import critical_current_density
 
         found = structure.microstructure
         voids = void_fraction(found.density, threshold=SOLID).fraction
-        n_metal = n_metal_rows(len(found.density), found.spacing_nm, LITHIUM_NM)
-        # the last row is the source of the cathode side, as the first rows are lithium
-        width = degraded_thickness(extent[:-1], found.density[:-1], found.spacing_nm, n_metal_rows=n_metal)
+        width = self.interface(structure, extent)
         half = self.protocol.limit_V if sweep.half_V is None else sweep.half_V
         front = _front(material, self.settings.temperature_K)
         descriptors = {

@@ -109,7 +109,7 @@ def recommend(
     pool, values = _predicted_pool(learned, system, space)
     X = space.to_unit(pool)
     loss = np.max((values.max(axis=0) - values) / np.array(UNITS), axis=1)
-    known = set(learned.training.compositions) - {system.reference}
+    known = learned.training.at_top - {system.reference}
     loss -= SEEING * np.array([composition in known for composition in pool])
     chosen: list[int] = []
     for index in np.argsort(loss, kind="stable"):
@@ -181,7 +181,9 @@ def _weighable(space: CompositionSpace, composition: Composition) -> Composition
 
 def _simulated(learned: Learned, composition: Composition) -> dict[str, float] | None:
     for table in (learned.training, learned.held_out):
-        rows = [index for index, other in enumerate(table.compositions) if other == composition]
+        rows = [
+            index for index, other in enumerate(table.compositions) if other == composition and table.levels[index] == 1
+        ]
         if rows:
             medians = np.median(table.Y[rows], axis=0)
             return {target.name: float(v) for target, v in zip(learned.surrogate.targets, medians, strict=True)}

@@ -54,6 +54,8 @@ class RecordStatus(StrEnum):
 
     DONE = "done"
     FAILED = "failed"
+    STOPPED = "stopped"
+    """Ended early because it could no longer matter to the campaign that asked for it; `reason` says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Record:
 
     `values` holds the scalar results under the names of the command line's JSON: ``stability_score`` (0–100),
     ``ionic_conductivity_S_per_cm`` (the simulated box), ``ceramic_conductivity_S_per_cm`` (1 µm grains), …
-    A failed record has a `reason` and no values.
+    A failed record has a `reason` and no values, a stopped one a `reason` and the values known by then.
     """
 
     candidate: Candidate
@@ -96,8 +98,13 @@ class Record:
 
     @property
     def is_done(self) -> bool:
-        """Whether the evaluation succeeded."""
+        """Whether the evaluation went to its end and succeeded."""
         return self.status is RecordStatus.DONE
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether the evaluation failed: neither done nor stopped."""
+        return self.status is RecordStatus.FAILED
 
     def to_json(self) -> dict[str, Any]:
         """Everything but fields and history, as JSON types; `from_json` reads it back."""

@@ -14,7 +14,7 @@ from dynaphase.composition import Composition
 from dynaphase.config import CampaignConfig
 from dynaphase.ensemble import wilson_interval
 from dynaphase.records import Candidate, Record
-from dynaphase.rounds import replicate_seeds
+from dynaphase.rounds import common_seeds
 from dynaphase.training import RECOMMENDED_FOR, value_of
 
 __all__ = ["draw_candidates", "is_drawn", "robustness_of"]
@@ -28,8 +28,8 @@ def is_drawn(record: Record, config: CampaignConfig) -> bool:
 def draw_candidates(
     config: CampaignConfig, system: str, compositions: Sequence[Composition], n_draws: int
 ) -> list[Candidate]:
-    """Every composition under draws 1 … n, with the campaign's first microstructure seed."""
-    settings, seed = config.settings.model_dump(), replicate_seeds(config)[0]
+    """Every composition under draws 1 … n, all in the same microstructure."""
+    settings, seed = config.settings.model_dump(), common_seeds(config)[0]
     return [
         Candidate(composition, seed, system, config.model, settings | {"draw": draw})
         for composition in compositions

@@ -58,7 +58,7 @@ class Verdict:
 
 
 def stop_reason(
-    config: CampaignConfig, assessments: Sequence[Assessment], n_planned: int, cpu_hours: float = 0.0
+    config: CampaignConfig, assessments: Sequence[Assessment], n_planned: float, cpu_hours: float = 0.0
 ) -> StopReason | None:
     """Whether a campaign is finished after its latest assessment; see `verdict`."""
     found = verdict(config, assessments, n_planned, cpu_hours)
@@ -66,7 +66,7 @@ def stop_reason(
 
 
 def verdict(
-    config: CampaignConfig, assessments: Sequence[Assessment], n_planned: int, cpu_hours: float = 0.0
+    config: CampaignConfig, assessments: Sequence[Assessment], n_planned: float, cpu_hours: float = 0.0
 ) -> Verdict | None:
     """Whether a campaign is finished after its latest assessment, and why.
 
@@ -77,7 +77,7 @@ def verdict(
         After round 0, 1, …: ``accuracy`` {target: {``r``, ``nrmse``, ``coverage_90``, ``coverage_interval_95``}},
         ``held_out`` {target: {``observed``, ``predicted``}} on the quoted scale, ``hypervolume`` {``observed``,
         ``expected_gain``}.  Without pairs there is no bound, so no accuracy at a confidence above ½.
-    n_planned : int
+    n_planned : float
         Simulations asked for so far, all roles and seeds.
     cpu_hours : float
         Processor time that they took.
@@ -157,11 +157,11 @@ def _no_better_optimum(config: CampaignConfig, assessments: Sequence[Assessment]
     return Verdict(StopReason.NO_GAIN, words)
 
 
-def _budget(config: CampaignConfig, n_planned: int, cpu_hours: float) -> Verdict | None:
+def _budget(config: CampaignConfig, n_planned: float, cpu_hours: float) -> Verdict | None:
     stop = config.stop
-    n_next = config.rounds.batch * config.design.n_replicates + n_final(config)
+    n_next = config.rounds.n_at_once * config.design.n_replicates + n_final(config)
     if n_planned + n_next > stop.budget:
-        words = f"{n_planned} simulations are made, and {n_next} more would exceed the budget of {stop.budget}"
+        words = f"{n_planned:g} simulations are made, and {n_next} more would exceed the budget of {stop.budget}"
         return Verdict(StopReason.BUDGET, words)
     expected = cpu_hours * (1 + n_next / max(n_planned, 1))
     if stop.cpu_hours and expected > stop.cpu_hours:

@@ -193,6 +193,10 @@ class Store:
         """Keys of all records."""
         return {key for (key,) in self._query("SELECT key FROM records")}
 
+    def arrivals(self) -> list[str]:
+        """Keys of all records in the order in which they came."""
+        return [key for (key,) in self._query("SELECT key FROM records ORDER BY rowid")]  # only ever inserted
+
     def events(self, kind: str | None = None) -> list[Event]:
         """All events in order, or those of one kind."""
         rows = self._query("SELECT number, kind, content, created FROM events ORDER BY number")

@@ -1,4 +1,4 @@
-"""From records to a surrogate that has been judged, and from the surrogate to the next batch."""
+"""From records to a surrogate that has been judged."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from dynaphase.acquisition import acquisition_from_name, make_pool
 from dynaphase.composition import Composition
 from dynaphase.config import CampaignConfig
 from dynaphase.errors import FitError
 from dynaphase.features import FeatureMap
+from dynaphase.levels import level_value
 from dynaphase.records import Record
 from dynaphase.rounds import Plan, Role
 from dynaphase.space import CompositionSpace
@@ -38,13 +38,14 @@ __all__ = [
     "RECOMMENDED_FOR",
     "Learned",
     "Table",
-    "choose_batch",
     "features_of",
     "learn",
     "targets_of",
     "traded",
     "value_of",
 ]
+
+FloatArray = npt.NDArray[np.float64]
 
 JUDGED: Final = ("stability_score", "ionic_conductivity_S_per_cm")
 """Targets that decide when a campaign is accurate enough, and what a new simulation is chosen for."""
@@ -61,11 +62,20 @@ MIN_RECORDS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Successful records as arrays, one row a record; equal rows of `X` are replicates."""
+    """Records with values as arrays, one row a record; equal rows of `X` are replicates."""
 
     compositions: tuple[Composition, ...]
     X: npt.NDArray[np.float64]
+    """What the surrogate sees; with levels of fidelity the last column is the level, 1 at the top."""
     Y: npt.NDArray[np.float64]
+    """NaN where a run was stopped before the value was known."""
+    levels: tuple[float, ...]
+    """Level of fidelity of every row, 1 at the top."""
+
+    @property
+    def at_top(self) -> set[Composition]:
+        """Compositions with a record at the level that counts."""
+        return {composition for composition, level in zip(self.compositions, self.levels, strict=True) if level == 1}
 
     @property
     def n_compositions(self) -> int:
@@ -90,14 +100,23 @@ class Learned:
     """The same in numbers, as JSON types: what the journal keeps of every round."""
 
     def predict(self, compositions: Sequence[Composition]) -> dict[str, Prediction]:
-        """Predictions of compositions within the region, target name → `Prediction`."""
-        return self.surrogate.predict(self.features(compositions))
+        """Predictions of compositions within the region at the level that counts, target name → `Prediction`."""
+        return self.surrogate.predict(self.inputs(compositions))
+
+    def inputs(self, compositions: Sequence[Composition], levels: Sequence[float] | None = None) -> FloatArray:
+        """Rows of what the surrogate sees, each composition at its level (1, the top, by default)."""
+        return _inputs(self.features, compositions, levels, self.has_levels)
+
+    @property
+    def has_levels(self) -> bool:
+        """Whether there are levels of fidelity, and so a column of them."""
+        return self.surrogate.n_dimensions > len(self.features.names)
 
     def posterior(
         self, compositions: Sequence[Composition], targets: Sequence[str] | None = None, n_replicates: int = 1
     ) -> JointPosterior:
         """Joint posterior of compositions within the region; see `Surrogate.posterior`."""
-        return self.surrogate.posterior(self.features(compositions), targets, n_replicates)
+        return self.surrogate.posterior(self.inputs(compositions), targets, n_replicates)
 
 
 def targets_of(model: str) -> tuple[Target, ...]:
@@ -112,8 +131,8 @@ def traded(config: CampaignConfig) -> tuple[str, ...]:
 
 
 def value_of(record: Record, name: str) -> float:
-    """What a successful record says of one target."""
-    return record.values[name] if name in record.values else record.descriptors[name]
+    """What a record says of one target; NaN if it was stopped before that was known."""
+    return record.values.get(name, record.descriptors.get(name, float("nan")))
 
 
 def features_of(config: CampaignConfig, space: CompositionSpace) -> FeatureMap:
@@ -137,14 +156,18 @@ def learn(
     training = _table(plans, records, config, features, set(Role) - {Role.HELD_OUT})
     held_out = _table(plans, records, config, features, {Role.HELD_OUT})
     if len(training.X) < MIN_RECORDS or len(held_out.X) == 0:
-        reasons = sorted({record.reason or "" for record in records.values() if not record.is_done})
+        reasons = sorted({record.reason or "" for record in records.values() if record.is_failed})
         raise FitError(
             f"only {len(training.X)} simulations to learn from and {len(held_out.X)} to judge by have succeeded; "
             f"at least {MIN_RECORDS} and 1 are needed."
             + (f" Reasons of the failed ones: {'; '.join(reasons[:3])}" if reasons else "")
         )
     chosen = config.surrogate
-    options = SurrogateOptions(trend=features.trend if chosen.trend else (), recalibrate=chosen.recalibrate)
+    options = SurrogateOptions(
+        trend=features.trend if chosen.trend else (),
+        recalibrate=chosen.recalibrate,
+        level_column=len(features.names) if config.fidelity.levels else None,
+    )
     surrogate = fit_surrogate(training.X, training.Y, targets_of(config.model), config.seed, options)
     comparisons = compare(surrogate, held_out.X, held_out.Y)
     left_out = leave_one_out(surrogate)
@@ -163,37 +186,6 @@ def learn(
     return Learned(surrogate, features, training, held_out, comparisons, left_out, assessment)
 
 
-def choose_batch(
-    learned: Learned,
-    config: CampaignConfig,
-    space: CompositionSpace,
-    number: int,
-    known: Collection[Composition],
-    failed: Collection[Composition] = (),
-) -> list[Composition]:
-    """The compositions of round `number`: what the configured acquisition picks from a fresh Sobol pool.
-
-    Where simulations failed, nothing was learned, so the variance there stays high: the posterior is conditioned on
-    `failed` as if they had succeeded, or the campaign would spend every batch on the same hole.
-    """
-    # A pool of its own for every round: the same one again would offer only what was not worth taking before.
-    pool_stream, choice_stream = np.random.SeedSequence([config.seed, number]).spawn(2)
-    offered = [c for c in space.sobol(config.rounds.n_pool, pool_stream) if c not in known]
-    acquisition = acquisition_from_name(config.rounds.acquisition)
-    goal = config.goal.goal() if getattr(acquisition, "needs_goal", False) else None
-    pool = make_pool(
-        learned.features(offered),
-        learned.surrogate if acquisition.needs_posterior else None,
-        simulated=learned.training.X,
-        failed=learned.features(list(failed)) if failed else None,
-        targets=JUDGED if goal is None else goal.targets,
-        n_replicates=config.design.n_replicates,
-        goal=goal,
-    )
-    chosen = acquisition.select(pool, config.rounds.batch, np.random.default_rng(choice_stream))
-    return [offered[index] for index in chosen]
-
-
 def _table(
     plans: Sequence[Plan],
     records: Mapping[str, Record],
@@ -202,19 +194,38 @@ def _table(
     roles: Collection[Role],
 ) -> Table:
     space = features.space
-    asked = [pair for plan in plans for pair in plan.candidates_with_roles(config, space.system.name)]
-    keys = {candidate.key for candidate, role in asked if role in roles}
+    asked = [
+        (candidate.key, level_value(config, entry.level))
+        for plan in plans
+        for entry in plan.entries
+        if entry.role in roles
+        for candidate in entry.candidates(config, space.system.name)
+    ]
+    levels = dict(asked)
     # Ordered by key, not by arrival: the fit must not depend on which worker was faster.
     rows = [
         record
         for key, record in sorted(records.items())
-        if key in keys and record.is_done and space.contains(record.candidate.composition)  # the reference need not
+        if key in levels and not record.is_failed and space.contains(record.candidate.composition)
     ]
+    compositions = [record.candidate.composition for record in rows]
+    at_levels = [levels[record.key] for record in rows]
     return Table(
-        tuple(record.candidate.composition for record in rows),
-        features([record.candidate.composition for record in rows]),
+        tuple(compositions),
+        _inputs(features, compositions, at_levels, bool(config.fidelity.levels)),
         _values(rows, [target.name for target in targets_of(config.model)]),
+        tuple(at_levels),
     )
+
+
+def _inputs(
+    features: FeatureMap, compositions: Sequence[Composition], levels: Sequence[float] | None, has_levels: bool
+) -> FloatArray:
+    X = features(compositions)
+    if not has_levels:
+        return X
+    column = np.ones(len(X)) if levels is None else np.array(levels, dtype=float)
+    return np.column_stack([X, column])
 
 
 def _values(rows: Iterable[Record], names: Sequence[str]) -> npt.NDArray[np.float64]:

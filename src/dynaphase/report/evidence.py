@@ -15,6 +15,7 @@ from dynaphase.campaign import Campaign
 from dynaphase.composition import Composition
 from dynaphase.config import CampaignConfig
 from dynaphase.errors import CampaignError, FitError
+from dynaphase.levels import is_top
 from dynaphase.materials.base import MaterialSystem
 from dynaphase.pareto import is_pareto_optimal
 from dynaphase.recommend import Forecast, forecast
@@ -84,7 +85,7 @@ class Evidence:
         """Compositions with at least one successful simulation, in the order in which they were asked for."""
         done: dict[Composition, list[Record]] = {}
         for record in self.records:
-            if record.is_done:
+            if record.is_done and is_top(self.config, record.candidate.settings):
                 done.setdefault(record.candidate.composition, []).append(record)
         return [
             self._point(composition, role, plan.number, done[composition])
@@ -134,7 +135,7 @@ class Evidence:
     @cached_property
     def failures(self) -> list[tuple[str, int]]:
         """Reasons of failed simulations and how often each occurred, the most frequent first."""
-        return Counter(r.reason or "no reason was kept" for r in self.records if not r.is_done).most_common()
+        return Counter(r.reason or "no reason was kept" for r in self.records if r.is_failed).most_common()
 
     @cached_property
     def recommended(self) -> list[Forecast]:
