@@ -155,7 +155,7 @@ class Mixtures(Region):
         inside &= np.all((fractions <= high + TOLERANCE) & (~is_present | (fractions >= low - TOLERANCE)), axis=1)
         codes = is_present @ (1 << np.arange(len(self.elements)))
         may_be = {int(code): self._may_be_present(int(code)) for code in set(codes.tolist())}
-        return inside & np.array([may_be[code] for code in codes.tolist()], dtype=bool)
+        return np.asarray(inside & np.array([may_be[code] for code in codes.tolist()], dtype=bool))
 
     def _may_be_present(self, code: int) -> bool:
         """Whether just these elements, bits of a number, can be present; a lower bound of 0 lets an element be away."""

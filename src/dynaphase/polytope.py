@@ -158,7 +158,7 @@ def _never_slack(A: FloatArray, b: FloatArray, C: FloatArray, d: FloatArray) -> 
             row, A_ub=A, b_ub=b + TOLERANCE, A_eq=C if len(C) else None, b_eq=d if len(C) else None,
             bounds=(None, None), method="highs",
         )  # fmt: skip
-        return bound - float(found.fun) if found.x is not None else 0.0
+        return bound - float(found.fun or 0.0) if found.x is not None else 0.0
 
     return np.array([room(row, bound) < FLAT for row, bound in zip(A, b, strict=True)], dtype=bool)
 

@@ -201,4 +201,4 @@ def _amounts(system: MaterialSystem, base: Neighbourhood | Line) -> FloatArray:
                 f"the amounts of {system.name} are not determined by x and δ as straight cuts need it; use the "
                 "sampler 'simplex' for constraints"
             )
-    return rows / np.abs(rows).max()
+    return np.asarray(rows / np.abs(rows).max())

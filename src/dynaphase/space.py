@@ -234,7 +234,7 @@ def _constrained(
     limits: Mapping[str, tuple[float, float]],
     rules: Sequence[Linear],
     max_elements: int,
-) -> Region:
+) -> Section | Mixtures:
     if isinstance(base, Neighbourhood | Line):
         if max_elements:
             raise ConfigError(

@@ -303,8 +303,8 @@ def _grow(
 def _lowest(score: FloatArray, n: int) -> npt.NDArray[np.intp]:
     """Indices of the `n` lowest of `score`, ties decided by a fixed random order.
 
-    Cells at equal distances from a site are many.  Left to a sorting routine the choice would depend on the processor; in
-    the order of the cells it would lean to one side of the box.
+    Cells at equal distances from a site are many.  Left to a sorting routine the choice would depend on the processor;
+    in the order of the cells it would lean to one side of the box.
     """
     priority = np.random.default_rng(len(score)).permutation(len(score))
     return np.lexsort((priority, np.round(score, 9)))[:n]

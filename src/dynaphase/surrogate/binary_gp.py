@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import log, sqrt
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -180,8 +180,8 @@ def optimise(X: FloatArray, n_yes: FloatArray, n_trials: FloatArray) -> FloatArr
         return float(-found.evidence + 0.5 * off @ off), -slope + off / spread
 
     bounds = list(zip(centre - 4 * spread, centre + 4 * spread, strict=True))
-    options = {"maxiter": _OPTIMISER_STEPS, "ftol": 1e-6}
-    best = minimize(loss, centre, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    options: Any = {"maxiter": _OPTIMISER_STEPS, "ftol": 1e-6}
+    best: Any = minimize(loss, centre, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     if not (np.isfinite(best.fun) and np.isfinite(best.x).all()):
         raise FitError(f"the optimisation of the feasibility failed: {best.message}")
     return np.asarray(best.x)

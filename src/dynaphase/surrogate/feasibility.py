@@ -111,7 +111,7 @@ def fit_feasibility(X: npt.ArrayLike, is_done: npt.ArrayLike, seed: int = 0) -> 
     done = done.astype(bool)
     distinct, index = group_rows(inputs)
     n_trials = np.bincount(index, minlength=len(distinct)).astype(float)
-    n_yes = np.bincount(index, done, minlength=len(distinct))
+    n_yes = np.bincount(index, done, minlength=len(distinct)).astype(float)
     with threadpool_limits(1):
         rung, message, chosen, theta, latent = _climb(distinct, n_yes, n_trials, seed)
     report = FeasibilityReport(

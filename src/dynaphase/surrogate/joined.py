@@ -132,15 +132,18 @@ def fit_joint(parts: Sequence[TrainingData], models: Sequence[Any], seed: int) -
         Whatever the optimiser raises: the caller keeps the independent fits and says so.
     """
     from botorch.fit import fit_gpytorch_mll
-    from gpytorch.mlls import ExactMarginalLogLikelihood
+    from gpytorch import mlls
 
+    objectives: Any = mlls
     n, t = len(parts[0].y), len(parts)
     chosen = np.arange(n)
     if n > _MOST_FOR_HYPERPARAMETERS:
         chosen = np.sort(np.random.default_rng(seed).permutation(n)[:_MOST_FOR_HYPERPARAMETERS])
     with gp.quiet_torch(seed):
         learning = _make(_stacked(parts, models, chosen), t)
-        learned: Any = fit_gpytorch_mll(ExactMarginalLogLikelihood(learning.likelihood, learning), max_attempts=1).model
+        learned: Any = fit_gpytorch_mll(
+            objectives.ExactMarginalLogLikelihood(learning.likelihood, learning), max_attempts=1
+        ).model
         data = _stacked(parts, models, np.arange(n))
         model = learned
         if len(chosen) < n:

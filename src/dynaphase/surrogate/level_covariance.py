@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from gpytorch import priors
 from gpytorch.kernels import Kernel
-from gpytorch.priors import NormalPrior
 
 from dynaphase.surrogate import gp
 
@@ -32,21 +32,21 @@ OFFSET_VARIANCE = 4.0
 _COUPLING_SCALE = 0.5
 
 
-class OffsetCovariance(Kernel):  # type: ignore[misc]
+class OffsetCovariance(Kernel):
     """Covariance of the mean offsets alone: `OFFSET_VARIANCE` between rows of one lower level, else 0."""
 
     def __init__(self, column: int) -> None:
         super().__init__()
         self.column = column
 
-    def forward(self, x1: Any, x2: Any, diag: bool = False, **_: Any) -> Any:
+    def forward(self, x1: Any, x2: Any, diag: bool = False, **_: Any) -> Any:  # type: ignore[override]
         """Covariance between rows, shape (n, m), or (n,) of equal rows."""
         left, right = x1[..., self.column], x2[..., self.column]
         both = (_is_lower(left) & _same(left, right)) if diag else _same_pairs(left, right)
         return OFFSET_VARIANCE * both.to(x1)
 
 
-class LevelCovariance(Kernel):  # type: ignore[misc]
+class LevelCovariance(Kernel):
     """Covariance of z(x, ℓ), see the module; `shared` is that of f over the columns without the level's.
 
     Parameters
@@ -61,19 +61,23 @@ class LevelCovariance(Kernel):  # type: ignore[misc]
         Columns without the level's.
     """
 
+    coupling: Any
+    """ρ of each learned level."""
+
     def __init__(self, shared: Any, column: int, levels: Sequence[float], n_dimensions: int) -> None:
         super().__init__()
         self.shared = shared
         self.column = column
         self.levels = tuple(levels)
         self.n_dimensions = n_dimensions
-        self.own = torch.nn.ModuleList([gp.discrepancy(n_dimensions) for _ in levels])
+        self.own: Any = torch.nn.ModuleList([gp.discrepancy(n_dimensions) for _ in levels])
         self.unseen = gp.discrepancy(n_dimensions, is_learned=False)
         if self.levels:
             self.register_parameter("coupling", torch.nn.Parameter(torch.ones(len(self.levels), dtype=torch.float64)))
-            self.register_prior("coupling_prior", NormalPrior(1.0, _COUPLING_SCALE), "coupling")
+            normal: Any = priors.NormalPrior
+            self.register_prior("coupling_prior", normal(1.0, _COUPLING_SCALE), "coupling")
 
-    def forward(self, x1: Any, x2: Any, diag: bool = False, **_: Any) -> Any:
+    def forward(self, x1: Any, x2: Any, diag: bool = False, **_: Any) -> Any:  # type: ignore[override]
         """Covariance between rows, shape (n, m), or (n,) of equal rows."""
         left, right = x1[..., self.column], x2[..., self.column]
         x1, x2 = _without(x1, self.column), _without(x2, self.column)

@@ -215,7 +215,7 @@ class Surrogate:
             covariance = model.joint.covariance_between(inputs)
         covariance = covariance + np.diag([one.misfit for one in ones])
         spread = np.sqrt(np.einsum("ntt->nt", covariance))
-        return covariance / (spread[:, :, None] * spread[:, None, :])
+        return np.asarray(covariance / (spread[:, :, None] * spread[:, None, :]))
 
     def _one(self, name: str) -> FittedTarget:
         if name not in self.fitted:
