@@ -50,7 +50,12 @@ N_FRESH: Final = 200
 N_LINE: Final = 31
 SEEDS: Final = {"pool": 2, "fresh": 8, "line": 8}
 FIRST_SEED: Final = 100
-"""Seeds of `fresh` and `line`; those of the pool begin at 1000."""
+COMMON_SEEDS: Final = ("neighbourhood",)
+"""Landscapes whose `fresh` and `line` compositions share the eight seeds from `FIRST_SEED` on.
+
+That tells how much of the scatter is common to all compositions; it also leaves the means of eight with a common error
+of a third of one seed's scatter.  In the others no two compositions share a seed, nor do any two of a pool.
+"""
 
 COLUMNS: Final = {
     "stability_score": 4,
@@ -79,7 +84,9 @@ def asked(name: str) -> list[tuple[str, Composition, int]]:
     rows = []
     for role, found in compositions.items():
         for index, composition in enumerate(found):
-            first = 1000 + SEEDS[role] * index if role == "pool" else FIRST_SEED
+            first = FIRST_SEED if name in COMMON_SEEDS else 100_000 + SEEDS[role] * index
+            if role == "pool":
+                first = 1000 + SEEDS[role] * index
             rows += [(role, composition, first + k) for k in range(SEEDS[role])]
     return rows
 
