@@ -1,40 +1,32 @@
 """Replicates: several seeds of one composition → its mean response, and how noisy that mean is.
 
-With m_i values y_ij at composition i, the scatter s_i² = Σ_j (y_ij − ȳ_i)²/(m_i − 1) has ν_i = m_i − 1 degrees
-of freedom, usually one or two: alone it is mostly chance, and weighting by it would favour compositions whose
-replicates agree by luck.  So the variance of a run at x is estimated from the scatter around x, and shrunk
-towards the pooled scatter (empirical Bayes for a scaled inverse-χ² prior, as in doi:10.2202/1544-6115.1027, with
-ν₀ fixed and neighbours added):
+With m_i values y_ij at composition i, the scatter is s_i² = Σ_j (y_ij − ȳ_i)²/(m_i − 1).  With two or three seeds it is
+mostly chance, and weighting by it would favour compositions whose replicates agree by luck; so the variance of a run
+at x is learned from the scatter of all compositions (`dynaphase.surrogate.scatter`).
 
-    s²(x) = (ν₀ s₀² + Σ_i w_i ν_i s_i²)/(ν₀ + Σ_i w_i ν_i),   w_i = exp(−|x − x_i|²/2h²)
-    s₀² = Σ_i ν_i s_i²/Σ_i ν_i,   ν₀ = 4,   h = distance from x to the fifth nearest composition
-
-Some ten compositions count wherever x lies, all of them while there are few: a noisy region is recognised as one.
-s₀² is the arithmetic mean, so a quiet region beside a noisy one is taken as noisier than it is, never the reverse.
-
-Levels of fidelity have noises of their own: x learns from compositions of its level only, and s₀² is that of the
-level where it has ν₀ degrees of freedom, else that of all levels together.
+Levels of fidelity have noises of their own: x learns from compositions of its level only, where that level has enough
+replicates, else from all levels together.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from dynaphase.surrogate.scatter import Scatter, fit_scatter
 from dynaphase.surrogate.targets import FloatArray
 
-__all__ = ["PRIOR_DEGREES_OF_FREEDOM", "Replicates", "average_replicates", "group_rows"]
+__all__ = ["LEAST_DEGREES_OF_FREEDOM", "Replicates", "average_replicates", "group_rows"]
 
-PRIOR_DEGREES_OF_FREEDOM: Final = 4.0
-"""ν₀: what the pooled scatter counts for, and how many degrees of freedom it must have to be used."""
-
-_N_NEIGHBOURS: Final = 5
+LEAST_DEGREES_OF_FREEDOM: Final = 4.0
+"""How many degrees of freedom all scatter together must have to be used."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Replicates:
     """Mean responses of n compositions.
 
@@ -65,12 +57,12 @@ class Replicates:
 
     @property
     def are_informative(self) -> bool:
-        """Whether the pooled scatter rests on at least ν₀ degrees of freedom."""
-        return float(self.degrees_of_freedom.sum()) >= PRIOR_DEGREES_OF_FREEDOM
+        """Whether the scatter rests on at least `LEAST_DEGREES_OF_FREEDOM`."""
+        return float(self.degrees_of_freedom.sum()) >= LEAST_DEGREES_OF_FREEDOM
 
     @property
     def pooled_variance(self) -> float:
-        """s₀², 0 without replicates."""
+        """Mean scatter by degrees of freedom, 0 without replicates."""
         total = self.degrees_of_freedom.sum()
         return float(self.degrees_of_freedom @ self.scatter / total) if total else 0.0
 
@@ -80,27 +72,30 @@ class Replicates:
         return self.variance_near(self.X) / self.n_rows
 
     def variance_near(self, X: FloatArray) -> FloatArray:
-        """s²(x), the variance of a single run about the mean response, at each row of `X` (k, d); shape (k,)."""
-        if self.level_column is None:
-            return self._variance_near(X, self.pooled_variance)
-        found = np.full(len(X), self.pooled_variance)
-        at, known = (np.round(rows[:, self.level_column], 6) for rows in (X, self.X))
-        for level in np.intersect1d(at, known):
-            mine = known == level
-            one = Replicates(self.X[mine], self.mean[mine], self.n_rows[mine], self.scatter[mine])
-            pooled = one.pooled_variance if one.are_informative else self.pooled_variance
-            found[at == level] = one._variance_near(X[at == level], pooled)
+        """σ²(x), the variance of a single run about the mean response, at each row of `X` (k, d); shape (k,)."""
+        at = None if self.level_column is None else np.round(X[:, self.level_column], 6)
+        found = _variance(self._scatter[None], X)
+        for level, scatter in self._scatter.items():
+            if at is not None and level is not None:
+                found[at == level] = _variance(scatter, X[at == level])
         return found
 
-    def _variance_near(self, X: FloatArray, pooled_variance: float) -> FloatArray:
-        from scipy.spatial.distance import cdist
+    @cached_property
+    def _scatter(self) -> dict[float | None, Scatter | None]:
+        """What is known of the noise: of all rows (None), and of each level that has enough replicates."""
+        freedom = self.degrees_of_freedom
+        found = {None: fit_scatter(self.X, self.scatter, freedom)}
+        if self.level_column is not None:
+            levels = np.round(self.X[:, self.level_column], 6)
+            for level in np.unique(levels).tolist():
+                mine = levels == level
+                if freedom[mine].sum() >= LEAST_DEGREES_OF_FREEDOM:
+                    found[level] = fit_scatter(self.X[mine], self.scatter[mine], freedom[mine])
+        return found
 
-        distance = cdist(X, self.X)
-        last = min(_N_NEIGHBOURS, distance.shape[1]) - 1
-        width = np.partition(distance, last, axis=1)[:, last, None].clip(1e-9)
-        shares = np.exp(-0.5 * (distance / width) ** 2) * self.degrees_of_freedom
-        prior = PRIOR_DEGREES_OF_FREEDOM
-        return np.asarray((prior * pooled_variance + shares @ self.scatter) / (prior + shares.sum(axis=1)))
+
+def _variance(scatter: Scatter | None, X: FloatArray) -> FloatArray:
+    return np.zeros(len(X)) if scatter is None else scatter.variance(X)
 
 
 def group_rows(X: FloatArray) -> tuple[FloatArray, npt.NDArray[np.intp]]:
