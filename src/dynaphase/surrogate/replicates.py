@@ -61,12 +61,6 @@ class Replicates:
         return float(self.degrees_of_freedom.sum()) >= LEAST_DEGREES_OF_FREEDOM
 
     @property
-    def pooled_variance(self) -> float:
-        """Mean scatter by degrees of freedom, 0 without replicates."""
-        total = self.degrees_of_freedom.sum()
-        return float(self.degrees_of_freedom @ self.scatter / total) if total else 0.0
-
-    @property
     def variance_of_mean(self) -> FloatArray:
         """s²(x_i)/m_i, shape (n,)."""
         return self.variance_near(self.X) / self.n_rows
@@ -84,7 +78,7 @@ class Replicates:
     def _scatter(self) -> dict[float | None, Scatter | None]:
         """What is known of the noise: of all rows (None), and of each level that has enough replicates."""
         freedom = self.degrees_of_freedom
-        found = {None: fit_scatter(self.X, self.scatter, freedom)}
+        found: dict[float | None, Scatter | None] = {None: fit_scatter(self.X, self.scatter, freedom)}
         if self.level_column is not None:
             levels = np.round(self.X[:, self.level_column], 6)
             for level in np.unique(levels).tolist():
