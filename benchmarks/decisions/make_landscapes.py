@@ -42,7 +42,7 @@ TABLES: Final = HERE / "landscapes"
 LANDSCAPES: Final = {
     "neighbourhood": ("lagp", "neighbourhood", 300),
     "simplex": ("lagp", "simplex", 500),
-    "quaternary": (str(HERE / "lagtp.toml"), "simplex", 500),
+    "quaternary": (str(HERE / "lagtp.toml"), "simplex", 300),
 }
 """Name → material system, sampler, number of compositions in the pool."""
 
