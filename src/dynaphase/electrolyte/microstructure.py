@@ -296,15 +296,8 @@ def _grow(
     if n_cells >= len(candidates):
         chosen[candidates] = True
     else:
-        chosen[candidates[_lowest(score[candidates], n_cells)]] = True
+        # Cells at equal distances from a site are many.  Left to a sorting routine the choice among them would depend on
+        # the processor, in the order of the cells it would lean to one side of the box; so each has a fixed priority.
+        priority = np.random.default_rng(0).permutation(len(points))[candidates]
+        chosen[candidates[np.lexsort((priority, np.round(score[candidates], 9)))[:n_cells]]] = True
     return chosen
-
-
-def _lowest(score: FloatArray, n: int) -> npt.NDArray[np.intp]:
-    """Indices of the `n` lowest of `score`, ties decided by a fixed random order.
-
-    Cells at equal distances from a site are many.  Left to a sorting routine the choice would depend on the processor;
-    in the order of the cells it would lean to one side of the box.
-    """
-    priority = np.random.default_rng(len(score)).permutation(len(score))
-    return np.lexsort((priority, np.round(score, 9)))[:n]
