@@ -296,8 +296,8 @@ def _grow(
     if n_cells >= len(candidates):
         chosen[candidates] = True
     else:
-        # Cells at equal distances from a site are many.  Left to a sorting routine the choice among them would depend on
-        # the processor, in the order of the cells it would lean to one side of the box; so each has a fixed priority.
+        # Many cells are equally far from a site.  Left to a sorting routine the choice among them would depend on the
+        # processor, in the order of the cells it would lean to one side of the box; so each has a fixed priority.
         priority = np.random.default_rng(0).permutation(len(points))[candidates]
         chosen[candidates[np.lexsort((priority, np.round(score[candidates], 9)))[:n_cells]]] = True
     return chosen
