@@ -20,6 +20,14 @@ def tiny(**changes: object) -> CampaignConfig:
     return make_config(content | changes)
 
 
+@pytest.fixture
+def quick_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gaussian processes with hyperparameters at their prior medians: for tests of what is done, not of how well."""
+    from dynaphase.surrogate import ladder
+
+    monkeypatch.setitem(ladder._RUNGS, ladder.Rung.OPTIMISED, ladder._prior_medians)
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Directory of a finished campaign; only look at it."""

@@ -18,8 +18,12 @@ import dynaphase as dp
 from dynaphase import steering
 from dynaphase.campaign import CONFIG_NAME, Campaign
 from dynaphase.composition import Composition
+from dynaphase.config import make_config
 from dynaphase.errors import CampaignError, CompositionError, ConfigError, FitError, Interrupted
+from dynaphase.outcomes import check_goal
 from dynaphase.records import Candidate, Record, RecordStatus
+from dynaphase.report import write_report
+from dynaphase.rounds import common_seeds, replicate_seeds
 from dynaphase.stopping import StopReason
 from tests.conftest import tiny
 
@@ -275,8 +279,69 @@ def test_a_configuration_older_than_an_option_still_opens(tmp_path: Path) -> Non
     store = dp.Store.create(directory, old)
     store.log("planned", {"round": 0, "asked": []})
     store.close()
-    (directory / CONFIG_NAME).write_text(tiny().to_toml(), encoding="utf-8")
-    assert Campaign.open(directory).status()["n_records"] == 0
+    newest = tiny().to_toml().splitlines(keepends=True)
+    (directory / CONFIG_NAME).write_text("".join(line for line in newest if not line.startswith("seeds")))
+    campaign = Campaign.open(directory)
+    assert campaign.status()["n_records"] == 0
+    assert (campaign.config.design.seeds, tiny().design.seeds) == ("common", "independent")
+    assert common_seeds(campaign.config) == replicate_seeds(campaign.config, campaign.system.reference)
+    (directory / CONFIG_NAME).write_text("".join(newest), encoding="utf-8")
+    with pytest.raises(CampaignError, match=r'design\.seeds: "common" → "independent"'):
+        Campaign.open(directory)
+
+
+@pytest.mark.parametrize(
+    ("rounds", "goal", "says"),
+    [
+        ({}, {"objectives": ["max stability"]}, "Did you mean 'stability_score'"),
+        ({}, {"constraints": ["pores <= 0.05"]}, "'pores' is not available; there is: .*void_fraction"),
+        ({}, {"constraints": ["eta_50_mV >= 20"]}, "in the paper model"),
+        ({}, {"constraints": ["ionic_conductivity_S_per_cm >= 0"]}, "must be above 0"),
+        ({"acquisition": "expected-improvement"}, {}, "takes 1 objectives, and .goal. has 2"),
+        ({"acquisition": "hypervolume"}, {"objectives": ["max stability_score"]}, "takes 2 or 3"),
+    ],
+)
+def test_a_goal_that_cannot_be_pursued_is_refused(
+    rounds: dict[str, Any], goal: dict[str, Any], says: str, tmp_path: Path
+) -> None:
+    config = tiny(rounds={"n_confirm": 1} | rounds, goal=goal)
+    with pytest.raises(ConfigError, match=says):
+        Campaign.create(tmp_path / "c", config=config)
+    assert not (tmp_path / "c").exists()
+    file = tmp_path / CONFIG_NAME
+    file.write_text(config.to_toml(), encoding="utf-8")
+    with pytest.raises(ConfigError, match=says):
+        Campaign.open(file)
+
+
+def test_an_outcome_of_an_option_that_is_off_says_which() -> None:
+    bounded = {"goal": {"constraints": ["leakage_current_mA_per_cm2 <= 1e-3"]}}
+    with pytest.raises(ConfigError, match=r"only with settings\.leakage = true"):
+        check_goal(make_config(bounded))
+    check_goal(make_config(bounded | {"settings": {"leakage": True}}))
+
+
+def test_what_a_goal_names_is_learned(tmp_path: Path) -> None:
+    """The records of the paper model itself; among them one descriptor and one value that are no standard target."""
+    config = tiny(
+        rounds={"batch": 2, "n_pool": 64, "n_confirm": 0, "acquisition": "hypervolume"},
+        goal={"constraints": ["void_fraction <= 0.2", "intact_fraction >= 0.1"]},
+        stop={"r": 0.9999, "budget": 19},
+    )
+    campaign = Campaign.create(tmp_path / "c", config=config)
+    campaign.run(executor="serial")
+    (item,) = campaign.predict(campaign.system.formula(campaign.system.reference))
+    frame = campaign.frame()
+    reference = frame[frame["role"] == "reference"].iloc[0]
+    assert item.simulated is not None
+    assert item.simulated["void_fraction"] == pytest.approx(reference["descriptors.void_fraction"])
+    assert item.simulated["intact_fraction"] == pytest.approx(reference["intact_fraction"])
+    for name in ("void_fraction", "intact_fraction"):
+        low, high = item.predictions[name]["interval_90"]
+        assert low <= item.predictions[name]["mean"] <= high
+        assert name in campaign.assessments()[-1]["accuracy_further"]
+    text = write_report(campaign).read_text(encoding="utf-8")
+    assert "void_fraction" in text
 
 
 class TestBadDirectories:

@@ -79,6 +79,7 @@ def test_chemistry_rules_out_what_has_no_host_and_only_in_the_physical_model() -
     assert not is_ruled_out(PAPER, LAGP, NO_HOST)
 
 
+@pytest.mark.usefixtures("quick_fits")
 def test_what_is_ruled_out_is_told_and_not_simulated_in_later_rounds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,7 +27,8 @@ from dynaphase.errors import Interrupted
 from dynaphase.executors import SerialWorkers, run_all
 from dynaphase.materials import get_system
 from dynaphase.records import Candidate, Record, RecordStatus
-from dynaphase.rounds import Role, StopReason
+from dynaphase.rounds import Role
+from dynaphase.stopping import StopReason
 from dynaphase.store import Store
 from tests.conftest import tiny
 
@@ -57,7 +58,7 @@ def invented(candidate: Candidate, *, system: Any) -> Record:
 
 
 @pytest.fixture
-def invention(monkeypatch: pytest.MonkeyPatch) -> None:
+def invention(monkeypatch: pytest.MonkeyPatch, quick_fits: None) -> None:
     monkeypatch.setattr(steering, "evaluate_candidate", invented)
 
 
@@ -279,6 +280,7 @@ def die_once(candidate: Candidate, *, system: Any) -> Record:
     return invented(candidate, system=system)
 
 
+@pytest.mark.usefixtures("quick_fits")
 def test_a_worker_that_dies_takes_no_choice_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DYNAPHASE_TEST_MARK", str(tmp_path / "mark"))
     monkeypatch.setattr(steering, "evaluate_candidate", die_once)
@@ -290,31 +292,62 @@ def test_a_worker_that_dies_takes_no_choice_with_it(tmp_path: Path, monkeypatch:
     assert {record.key for record in campaign.records()} == set(counts)
 
 
-RUN = "import sys; from dynaphase.cli import main; sys.exit(main(['run', sys.argv[1], '--workers', '2']))"
+def invented_slowly(candidate: Candidate, *, system: Any) -> Record:
+    time.sleep(0.1)
+    return invented(candidate, system=system)
 
 
+RUN = """
+import sys
+from dynaphase import steering
+from dynaphase.cli import main
+from dynaphase.surrogate import ladder
+from tests.test_steering import invented_slowly
+
+if __name__ == "__main__":
+    ladder._RUNGS[ladder.Rung.OPTIMISED] = ladder._prior_medians
+    steering.evaluate_candidate = invented_slowly
+    sys.exit(main(["run", sys.argv[1], "--workers", "2"]))
+"""
+
+
+@pytest.mark.usefixtures("invention")
 def test_killed_three_times_each_candidate_is_there_once(tmp_path: Path) -> None:
-    """The paper model itself, in processes: SIGKILL in the first design and twice while choices are under way."""
+    """The command itself with worker processes: SIGKILL in the first design and twice while choices are under way."""
     directory = tmp_path / "killed"
     Campaign.create(directory, config=asynchronous())
+    deadline = time.monotonic() + 240
     for n in (4, 19, 22):
-        process = subprocess.Popen(
-            [sys.executable, "-c", RUN, str(directory)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        deadline = time.monotonic() + 300
-        while len(Campaign.open(directory).records()) < n:
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        os.kill(process.pid, signal.SIGKILL)
-        process.communicate()
+        with (tmp_path / "output").open("w") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-c", RUN, str(directory)],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=Path(__file__).parents[1],
+            )
+        try:
+            while (found := _count(directory)) < n:
+                assert process.poll() is None, (tmp_path / "output").read_text()
+                assert time.monotonic() < deadline, found
+                time.sleep(0.05)
+        finally:
+            process.kill()
+            process.wait()
     campaign = Campaign.open(directory)
     pending = set(planned_keys(campaign)) - {record.key for record in campaign.records()}
-    assert campaign.run(n_workers=2) is StopReason.BUDGET
+    assert campaign.run(executor="serial") is StopReason.BUDGET
     keys = planned_keys(campaign)
     assert len(keys) == len(set(keys))
     assert {record.key for record in campaign.records()} == set(keys) >= pending
     assert all(record.is_done for record in campaign.records())
+
+
+def _count(directory: Path) -> int:
+    store = Store(directory, is_read_only=True)
+    try:
+        return len(store.keys())
+    finally:
+        store.close()
 
 
 @pytest.mark.usefixtures("invention")

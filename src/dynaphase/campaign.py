@@ -12,7 +12,7 @@ from dynaphase.composition import Composition, CompositionLike
 from dynaphase.config import PRESETS, CampaignConfig, load_config, make_config
 from dynaphase.errors import CampaignError, ConfigError, Interrupted, unknown_choice
 from dynaphase.executors import Workers, make_workers
-from dynaphase.identity import check_identity, find_system, is_table
+from dynaphase.identity import check_identity, find_system, is_table, options_of_then
 from dynaphase.interruption import heeded_interruptions
 from dynaphase.journal import Journal, read_journal
 from dynaphase.learner import Learner
@@ -21,6 +21,7 @@ from dynaphase.materials import get_system
 from dynaphase.materials.base import MaterialSystem
 from dynaphase.materials.table_files import read_table
 from dynaphase.observer import Observer
+from dynaphase.outcomes import check_goal
 from dynaphase.recommend import Forecast, forecast, recommend
 from dynaphase.records import Record
 from dynaphase.robustness import robustness_of
@@ -59,6 +60,7 @@ class Campaign:
     def __init__(self, directory: Path, config: CampaignConfig) -> None:
         self.directory = directory
         self.config = config
+        check_goal(config)
         self.system: MaterialSystem = find_system(config.system, directory)
         self.space: CompositionSpace = _make_space(config, self.system)
         self._learner = Learner(config, self.space)
@@ -94,7 +96,7 @@ class Campaign:
         Raises
         ------
         ConfigError
-            Unknown preset or system, or a table that is wrong.
+            Unknown preset or system, a table that is wrong, or a goal that the campaign cannot pursue.
         CampaignError
             The directory holds something already or cannot be written.
         """
@@ -109,6 +111,7 @@ class Campaign:
         config = make_config(
             config.model_dump() | {name: value for name, value in changes.items() if value is not None}, "options"
         )
+        check_goal(config)
         path, table = Path(directory), None
         lookup = get_system(config.system)
         _make_space(config, lookup)
@@ -138,9 +141,10 @@ class Campaign:
         Raises
         ------
         CampaignError
-            If there is no campaign, or it belongs to another version of the model.
+            If there is no campaign, it belongs to another version of the model, or its configuration was changed in a
+            part that decides which records there are.
         ConfigError
-            If its configuration is malformed, or changed in a part that decides which records there are.
+            If its configuration is malformed or has a goal that it cannot pursue.
         """
         path = Path(place)
         file = path / CONFIG_NAME if path.is_dir() else path
@@ -150,15 +154,17 @@ class Campaign:
             )
         if not path.exists():
             raise CampaignError(f"there is no {path}; make a campaign with 'dynaphase new {path}'")
-        config = load_config(file)
-        campaign = cls(file.parent.resolve(), config)
+        kept: Mapping[str, Any] = {}
         if (file.parent / "records.sqlite").is_file():
             store = Store(file.parent, is_read_only=True)
             try:
-                if store.has_begun:
-                    check_identity(store.identity, campaign.identity, file, config.system)
+                kept = store.identity if store.has_begun else {}
             finally:
                 store.close()
+        config = load_config(file, options_of_then(kept))
+        campaign = cls(file.parent.resolve(), config)
+        if kept:
+            check_identity(kept, campaign.identity, file, config.system)
         return campaign
 
     # --- running -----------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ __all__ = [
     "PhysicalCampaignConfig",
     "load_config",
     "make_config",
+    "with_defaults",
 ]
 
 
@@ -66,7 +67,7 @@ class DesignSection(Section):
     n_held_out: int = Field(30, ge=5, le=2000, description="further random compositions, only for judging")
     n_replicates: int = Field(1, ge=1, le=64, description="microstructure seeds per composition")
     seeds: Literal["common", "independent"] = Field(
-        "common", description="common: the same for all compositions; independent: of their own"
+        "independent", description="independent: of their own for every composition; common: the same for all"
     )
 
 
@@ -375,8 +376,8 @@ PRESETS: Final[dict[str, CampaignConfig]] = {
 """Ready-made campaigns by name."""
 
 
-def load_config(path: str | Path) -> CampaignConfig:
-    """Read and check a configuration file.
+def load_config(path: str | Path, defaults: Mapping[str, Any] | None = None) -> CampaignConfig:
+    """Read and check a configuration file; `defaults` stand for options that it leaves out.
 
     Raises
     ------
@@ -397,7 +398,18 @@ def load_config(path: str | Path) -> CampaignConfig:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file} is not valid TOML: {error}") from None
-    return make_config(content, origin=str(file))
+    return make_config(with_defaults(content, defaults or {}), origin=str(file))
+
+
+def with_defaults(content: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """`content`, and what it leaves out of `defaults`, section by section."""
+    merged = dict(content)
+    for name, value in defaults.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(name, {}), Mapping):
+            merged[name] = with_defaults(merged.get(name, {}), value)
+        else:
+            merged.setdefault(name, value)
+    return merged
 
 
 def make_config(content: Mapping[str, Any], origin: str = "configuration") -> CampaignConfig:

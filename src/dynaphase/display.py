@@ -37,6 +37,17 @@ STRATA: dict[str, str] = {
 }
 """Parts of the held-out set in words."""
 
+_PURPOSES: dict[str, str] = {
+    "max-variance": "most uncertain",
+    "integrated-variance": "most informative",
+    "hypervolume": "towards the goal",
+    "expected-improvement": "towards the goal",
+    "thompson": "towards the goal",
+    "random": "random",
+    "sobol": "evenly spread",
+}
+"""What an acquisition chooses compositions for."""
+
 N_REASONS = 5
 """Most reasons of failures that are shown."""
 
@@ -103,6 +114,8 @@ def print_material(found: Material, notes: Sequence[str], console: Console) -> N
 
 def describe_status(state: Mapping[str, Any]) -> list[str]:
     """Where a campaign stands, in lines of text."""
+    from dynaphase.failures import describe_failures
+
     reason = state["stopped_because"]
     now = f"running, {state['n_running']} to go" if state["n_running"] else "not running"
     lines = [
@@ -113,7 +126,7 @@ def describe_status(state: Mapping[str, Any]) -> list[str]:
     ]
     failures = list(state["failures"].items())
     lines += [f"failed {n} times: {why}" for why, n in failures[:N_REASONS]]
-    lines += _describe_failing(state.get("failing", {}))
+    lines += describe_failures(state.get("failing", {}))
     lines += [f"{n} simulations ended early, far behind the best" for n in [state.get("n_stopped_early", 0)] if n]
     n_others = sum(n for _, n in failures[N_REASONS:])
     lines += [f"failed {n_others} times for {len(failures) - N_REASONS} other reasons"] if n_others else []
@@ -164,24 +177,6 @@ def in_times(saving: Mapping[str, Any]) -> str:
     return f"×{saving['ratio']:.1f} ({low:.1f}–{high:.1f}{' or more' if saving['has_open_end'] else ''})"
 
 
-def _describe_failing(failing: Mapping[str, Any]) -> list[str]:
-    """How many compositions fail, where, how well that is recognised, and what is not even tried."""
-    lines = []
-    if failing.get("n_failed"):
-        (x_low, x_high), (d_low, d_high) = failing["where"]["x"], failing["where"]["delta"]
-        where = f"x {x_low:.2f} to {x_high:.2f}, δ {d_low:+.2f} to {d_high:+.2f}"
-        lines.append(f"{failing['n_failed']} of {failing['n_compositions']} compositions failed: {where}")
-    if "recognised" in failing:
-        shares = failing["recognised"]
-        lines.append(
-            f"left out of the fit, {shares['of_failed']:.0%} of the failed and {shares['of_others']:.0%} of the other "
-            "compositions are recognised"
-        )
-    if failing.get("ruled_out"):
-        lines.append(f"{failing['ruled_out']:.0%} of the region forms no host phase: not chosen after the first design")
-    return lines
-
-
 def _level(state: Mapping[str, Any]) -> str:
     return f"fidelity {state['fidelity']}" if "fidelity" in state else f"{state['stepping']} stepping"
 
@@ -205,7 +200,8 @@ def print_forecasts(forecasts: Sequence[Forecast], console: Console, title: str,
     for number, item in enumerate(forecasts, start=1):
         parts = [plain(item.reason)] if item.reason else []
         if item.simulated:
-            values = (f"{_COLUMNS[name][0]} {item.simulated[name]:{_COLUMNS[name][1]}}" for name in shown)
+            known = [name for name in shown if name in item.simulated]  # not all of them of a run that was stopped
+            values = (f"{_COLUMNS[name][0]} {item.simulated[name]:{_COLUMNS[name][1]}}" for name in known)
             parts.append(f"simulated: {', '.join(values)}")
         if parts:
             console.print(f"{number}: {'; '.join(parts)}", soft_wrap=True)
@@ -303,6 +299,7 @@ def campaign_progress(campaign: Campaign, console: Console) -> Iterator[Observer
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
+    acquisition = campaign.config.rounds.acquisition
     with Progress(*columns, console=console) as progress:
 
         class Display(Observer):
@@ -311,10 +308,8 @@ def campaign_progress(campaign: Campaign, console: Console) -> Iterator[Observer
                 self.reasons: set[str] = set()
 
             def planned(self, plan: Plan, n_open: int, n_total: int) -> None:
-                name = (
-                    f"round {plan.number}: {'checking recommendations' if plan.is_confirmation else 'most uncertain'}"
-                )
-                name = "random compositions" if plan.number == 0 else name
+                what = "checking recommendations" if plan.is_confirmation else _PURPOSES[acquisition]
+                name = "random compositions" if plan.number == 0 else f"round {plan.number}: {what}"
                 self.task = progress.add_task(name, total=n_total, completed=n_total - n_open)
 
             def finished(self, record: Record) -> None:

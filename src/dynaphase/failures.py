@@ -24,7 +24,7 @@ from dynaphase.records import Record
 if TYPE_CHECKING:
     from dynaphase.surrogate import Feasibility
 
-__all__ = ["feasibility_of", "is_ruled_out", "report_failures", "tried"]
+__all__ = ["describe_failures", "feasibility_of", "is_ruled_out", "report_failures", "tried"]
 
 _N_FOLDS: Final = 10
 _N_SAMPLE: Final = 1000
@@ -82,6 +82,26 @@ def report_failures(records: Mapping[str, Record], config: CampaignConfig, featu
     if 0 < len(failed) < len(outcomes):
         found["recognised"] = _recognised(features(list(outcomes)), list(outcomes.values()), config.seed)
     return found
+
+
+def describe_failures(failing: Mapping[str, Any]) -> list[str]:
+    """The same in words, as lines: how many fail, where, how well that is recognised, what is not even tried."""
+    lines = []
+    if failing.get("n_failed"):
+        (x_low, x_high), (d_low, d_high) = failing["where"]["x"], failing["where"]["delta"]
+        where = f"x {x_low:.2f} to {x_high:.2f}, δ {d_low:+.2f} to {d_high:+.2f}"
+        lines.append(f"{failing['n_failed']} of {failing['n_compositions']} compositions failed: {where}")
+    if "recognised" in failing:
+        shares = failing["recognised"]
+        lines.append(
+            f"that a composition fails is recognised before it is simulated for {100 * shares['of_failed']:.0f} % of "
+            f"those that failed, that it does not for {100 * shares['of_others']:.0f} % of the others (each left out "
+            "of the fit)"
+        )
+    if ruled_out := failing.get("ruled_out"):
+        share = f"{100 * ruled_out:.0f}" if ruled_out >= 0.01 else f"{100 * ruled_out:.1f}"
+        lines.append(f"{share} % of the region forms no host phase: not chosen after the first design")
+    return lines
 
 
 def _share_ruled_out(config: CampaignConfig, features: FeatureMap) -> float:

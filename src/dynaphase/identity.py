@@ -8,12 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from dynaphase.config import make_config
+from dynaphase.config import make_config, with_defaults
 from dynaphase.errors import CampaignError, ConfigError
 from dynaphase.materials import get_system
 from dynaphase.materials.base import MaterialSystem
 
-__all__ = ["check_identity", "find_system", "is_table"]
+__all__ = ["check_identity", "find_system", "is_table", "options_of_then"]
 
 
 def is_table(system: str) -> bool:
@@ -42,6 +42,19 @@ def find_system(name: str, directory: Path) -> MaterialSystem:
     return get_system(file)
 
 
+def options_of_then(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Options that a campaign was begun with before they had a name, where today's default is another.
+
+    Parameters
+    ----------
+    kept : mapping
+        Identity that the records were made for; empty where there are none.
+    """
+    if kept and "seeds" not in kept.get("design", {}):
+        return {"design": {"seeds": "common"}}
+    return {}
+
+
 def check_identity(kept: Mapping[str, Any], now: Mapping[str, Any], file: Path, system: str) -> None:
     """Refuse a campaign whose configuration `file` or table has changed.
 
@@ -60,7 +73,7 @@ def check_identity(kept: Mapping[str, Any], now: Mapping[str, Any], file: Path, 
         If they differ; the message says in what.
     """
     with suppress(ConfigError):  # options that are newer than the campaign stand at their defaults
-        kept = make_config(kept).identity
+        kept = make_config(with_defaults(kept, options_of_then(kept))).identity
     if kept == now:
         return
     if is_table(system) and kept.get("system") != now["system"]:

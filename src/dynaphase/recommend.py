@@ -185,8 +185,11 @@ def _simulated(learned: Learned, composition: Composition) -> dict[str, float] |
             index for index, other in enumerate(table.compositions) if other == composition and table.levels[index] == 1
         ]
         if rows:
-            medians = np.median(table.Y[rows], axis=0)
-            return {target.name: float(v) for target, v in zip(learned.surrogate.targets, medians, strict=True)}
+            found = {}  # a run that was stopped early lacks some values
+            for target, column in zip(learned.surrogate.targets, table.Y[rows].T, strict=True):
+                if (known := column[~np.isnan(column)]).size:
+                    found[target.name] = float(np.median(known))
+            return found
     return None
 
 

@@ -87,6 +87,9 @@ class Steering:
                 journal = self._journal()
             found = self._verdict(journal)
             following = self._following(journal, found)
+            if found is None and following is not None and not following.entries:
+                found = Verdict(StopReason.NO_GAIN, "every composition that may be chosen was simulated")
+                following = self._following(journal, found)
             if following is not None:
                 self.store.log("planned", following.to_json())
             elif found is not None:

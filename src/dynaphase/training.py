@@ -15,18 +15,16 @@ from dynaphase.config import CampaignConfig
 from dynaphase.errors import FitError
 from dynaphase.features import FeatureMap
 from dynaphase.levels import level_value
+from dynaphase.outcomes import CRITICAL_CURRENT, targets_of
 from dynaphase.records import Record
 from dynaphase.rounds import Plan, Role
 from dynaphase.space import CompositionSpace
 from dynaphase.surrogate import (
-    DEFAULT_TARGETS,
     Comparison,
     JointPosterior,
-    Log10,
     Prediction,
     Surrogate,
     SurrogateOptions,
-    Target,
     compare,
     fit_surrogate,
     leave_one_out,
@@ -40,7 +38,6 @@ __all__ = [
     "Table",
     "features_of",
     "learn",
-    "targets_of",
     "traded",
     "value_of",
 ]
@@ -49,9 +46,6 @@ FloatArray = npt.NDArray[np.float64]
 
 JUDGED: Final = ("stability_score", "ionic_conductivity_S_per_cm")
 """Targets that decide when a campaign is accurate enough, and what a new simulation is chosen for."""
-
-_CRITICAL_CURRENT: Final = Target("critical_current_density_mA_per_cm2", Log10(), "mA/cm²", prior_std=0.3)
-"""Critical current density: modelled on its logarithm (to which base is all the same), a descriptor of the record."""
 
 RECOMMENDED_FOR: Final = ("stability_score", "ceramic_conductivity_S_per_cm")
 """Targets that a recommendation weighs: what gets made is a ceramic; its σ can fall where the box has its best."""
@@ -119,15 +113,10 @@ class Learned:
         return self.surrogate.posterior(self.inputs(compositions), targets, n_replicates)
 
 
-def targets_of(model: str) -> tuple[Target, ...]:
-    """What a campaign of `model` learns: S and σ; of the physical model also the critical current density."""
-    return (*DEFAULT_TARGETS, _CRITICAL_CURRENT) if model == "physical" else DEFAULT_TARGETS
-
-
 def traded(config: CampaignConfig) -> tuple[str, ...]:
     """Targets of the Pareto front: S and σ of the ceramic, and if it is wanted the critical current density."""
     has_current = config.conclude.pareto_with_current and config.model == "physical"
-    return (*RECOMMENDED_FOR, _CRITICAL_CURRENT.name) if has_current else RECOMMENDED_FOR
+    return (*RECOMMENDED_FOR, CRITICAL_CURRENT.name) if has_current else RECOMMENDED_FOR
 
 
 def value_of(record: Record, name: str) -> float:
@@ -168,7 +157,7 @@ def learn(
         recalibrate=chosen.recalibrate,
         level_column=len(features.names) if config.fidelity.levels else None,
     )
-    surrogate = fit_surrogate(training.X, training.Y, targets_of(config.model), config.seed, options)
+    surrogate = fit_surrogate(training.X, training.Y, targets_of(config), config.seed, options)
     comparisons = compare(surrogate, held_out.X, held_out.Y)
     left_out = leave_one_out(surrogate)
     assessment = {
@@ -213,7 +202,7 @@ def _table(
     return Table(
         tuple(compositions),
         _inputs(features, compositions, at_levels, bool(config.fidelity.levels)),
-        _values(rows, [target.name for target in targets_of(config.model)]),
+        _values(rows, [target.name for target in targets_of(config)]),
         tuple(at_levels),
     )
 

@@ -9,10 +9,11 @@ import numpy as np
 
 from dynaphase.report.evidence import BOX, CERAMIC, CURRENT, SCORE, Evidence
 from dynaphase.report.formats import decimals, percent
-from dynaphase.report.illustration import COLOUR_OF, NAME_OF, FloatArray, Illustration
+from dynaphase.report.illustration import COLOUR_OF, NAME_OF, FloatArray, Illustration, name_of
 from dynaphase.report.style import as_svg
+from dynaphase.surrogate import Target
 
-__all__ = ["accuracy_curves", "accuracy_of", "parity_plots"]
+__all__ = ["accuracy_curves", "accuracy_of", "parity_plots", "units_of"]
 
 QUOTED: Final = {SCORE: "S", BOX: "log₁₀ σ (S/cm)", CERAMIC: "log₁₀ σ (S/cm)", CURRENT: "log₁₀ CCD (mA/cm²)"}
 """Scales on which accuracy is quoted."""
@@ -80,13 +81,13 @@ def parity_plots(evidence: Evidence) -> list[Illustration]:
         summary += f"inside 90 % interval: {percent(figures['coverage_90'])}\n"
         summary += f"n = {figures['n_held_out']}"
         figure = parity_figure(
-            simulated, predicted, low, high, label=QUOTED[name], title=NAME_OF[name], summary=summary,
-            colour=COLOUR_OF[name],
+            simulated, predicted, low, high, label=_quoted(comparison.target), title=name_of(name), summary=summary,
+            colour=COLOUR_OF.get(name, COLOUR_OF[SCORE]),
         )  # fmt: skip
         found.append(
             Illustration(
                 as_svg(figure),
-                f"Predicted against simulated {NAME_OF[name]} of {figures['n_held_out']} held-out compositions, "
+                f"Predicted against simulated {name_of(name)} of {figures['n_held_out']} held-out compositions, "
                 f"r = {decimals(figures['r'])}.",
             )
         )
@@ -98,6 +99,25 @@ def accuracy_of(evidence: Evidence) -> dict[str, Mapping[str, Any]]:
     assert evidence.learned is not None
     assessment = evidence.learned.assessment
     return {**assessment["accuracy"], **assessment["accuracy_further"]}
+
+
+def units_of(evidence: Evidence) -> dict[str, str]:
+    """In what the error of each target is quoted."""
+    if evidence.learned is None:
+        return {}
+    found = {}
+    for target in evidence.learned.surrogate.targets:
+        natural = "" if target.unit == "1" else target.unit
+        found[target.name] = "decades" if target.transform.in_decades else "points" if target.unit == "%" else natural
+    return found
+
+
+def _quoted(target: Target) -> str:
+    """Label of an axis in the unit in which accuracy is quoted."""
+    if target.name in QUOTED:
+        return QUOTED[target.name]
+    unit = "" if target.unit == "1" else f" ({target.unit})"
+    return ("log₁₀ " if target.transform.in_decades else "") + target.name + unit
 
 
 def _number(value: Any) -> float:

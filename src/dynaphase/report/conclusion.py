@@ -7,11 +7,20 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from dynaphase.assessment import strata_of
+from dynaphase.failures import describe_failures
 from dynaphase.report.evidence import Evidence
 from dynaphase.report.illustration import NAME_OF
 from dynaphase.validation.strata import LEAST_IN_STRATUM, Coverage, coverage_of
 
-__all__ = ["STRATA", "SavingRow", "coverage_by_strata", "saving_rows", "stopped_sentence", "strata_that_are_too_small"]
+__all__ = [
+    "STRATA",
+    "SavingRow",
+    "coverage_by_strata",
+    "failing_sentences",
+    "saving_rows",
+    "stopped_sentence",
+    "strata_that_are_too_small",
+]
 
 STRATA: Final = {
     "all": "all",
@@ -53,6 +62,11 @@ def stopped_sentence(status: Mapping[str, Any]) -> str:
         return "It is not finished and can go on."
     words = status.get("stopped_in_words")
     return _STOPPED[reason] + (f": {words}.".replace(" %", "\u00a0%") if words else ".")
+
+
+def failing_sentences(status: Mapping[str, Any]) -> str:
+    """How many compositions fail, where, how well that is recognised, and what is not even tried; may be empty."""
+    return " ".join(f"{line[0].upper()}{line[1:]}." for line in describe_failures(status.get("failing", {})))
 
 
 def coverage_by_strata(evidence: Evidence) -> dict[str, dict[str, Coverage]]:

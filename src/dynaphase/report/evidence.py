@@ -17,13 +17,14 @@ from dynaphase.config import CampaignConfig
 from dynaphase.errors import CampaignError, FitError
 from dynaphase.levels import is_top
 from dynaphase.materials.base import MaterialSystem
+from dynaphase.outcomes import standard_targets
 from dynaphase.pareto import is_pareto_optimal
 from dynaphase.recommend import Forecast, forecast
 from dynaphase.records import Record
 from dynaphase.rounds import Plan, Role
 from dynaphase.space import CompositionSpace
 from dynaphase.surrogate import Prediction
-from dynaphase.training import Learned, targets_of, value_of
+from dynaphase.training import Learned, value_of
 
 __all__ = ["BOX", "CERAMIC", "CURRENT", "SCORE", "Evidence", "Map", "Point", "gather"]
 
@@ -110,8 +111,8 @@ class Evidence:
 
     @cached_property
     def targets(self) -> tuple[str, ...]:
-        """Names of what the campaign learns."""
-        return tuple(target.name for target in targets_of(self.config.model))
+        """Names of what every campaign of this model learns: the maps and tables show these."""
+        return tuple(target.name for target in standard_targets(self.config.model))
 
     @cached_property
     def reference(self) -> Point | None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from dynaphase.report.evidence import BOX, CERAMIC, CURRENT, SCORE, Point
 from dynaphase.report.style import COLOURS
 
-__all__ = ["COLOUR_OF", "NAME_OF", "FloatArray", "Illustration", "by_role"]
+__all__ = ["COLOUR_OF", "NAME_OF", "FloatArray", "Illustration", "by_role", "name_of"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -23,6 +23,11 @@ COLOUR_OF: Final = {
     CERAMIC: COLOURS["ceramic"],
     CURRENT: COLOURS["current"],
 }
+
+
+def name_of(target: str) -> str:
+    """A target in words; one that only the goal of a campaign names is called as in its configuration."""
+    return NAME_OF.get(target, target)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING, Any, Final
 from dynaphase.citations import bibtex
 from dynaphase.errors import CampaignError
 from dynaphase.report import formats
-from dynaphase.report.accuracy import accuracy_curves, accuracy_of, parity_plots
+from dynaphase.report.accuracy import accuracy_curves, accuracy_of, parity_plots, units_of
 from dynaphase.report.answer import find_answer
 from dynaphase.report.atlas import line_cuts, maps_in_coordinates, ternary_maps, trade_offs
 from dynaphase.report.conclusion import (
     STRATA,
     coverage_by_strata,
+    failing_sentences,
     saving_rows,
     stopped_sentence,
     strata_that_are_too_small,
 )
 from dynaphase.report.evidence import BOX, CERAMIC, CURRENT, SCORE, Evidence, gather
 from dynaphase.report.foundation import find_foundation
-from dynaphase.report.illustration import NAME_OF
+from dynaphase.report.illustration import name_of
 from dynaphase.report.influence import element_tables, influences
 from dynaphase.report.plates import plates
 
@@ -111,7 +112,9 @@ def render(evidence: Evidence, now: datetime) -> str:
             n_plates_missing=n_missing,
             foundation=foundation,
             bibliography=bibtex(foundation.citations),
-            names=NAME_OF,
+            name_of=name_of,
+            units=units_of(evidence),
+            failing=failing_sentences(evidence.status),
             now=now,
             SCORE=SCORE,
             BOX=BOX,
