@@ -231,7 +231,7 @@ def test_robustness_counts_the_draws() -> None:
     assert robustness_of(one, reference, {}, config, "lagp", 4) is None
 
 
-@pytest.mark.usefixtures("quick_fits")
+@pytest.mark.usefixtures("quick_learner")
 @pytest.mark.parametrize("how", ["batches", "asynchronous"])
 def test_the_draws_of_a_campaign_are_kept_apart_and_resumed(
     how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
