@@ -21,11 +21,16 @@ def tiny(**changes: object) -> CampaignConfig:
 
 
 @pytest.fixture
-def quick_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Gaussian processes with hyperparameters at their prior medians: for tests of what is done, not of how well."""
+def quick_learner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hyperparameters at their prior medians, small pools: for tests of what is done, not of how well."""
+    from dynaphase import assessment, recommend, savings
     from dynaphase.surrogate import ladder
 
     monkeypatch.setitem(ladder._RUNGS, ladder.Rung.OPTIMISED, ladder._prior_medians)
+    monkeypatch.setattr(recommend, "N_PER_AXIS", 13)
+    for module in (assessment, savings):
+        monkeypatch.setattr(module, "N_POOL", 64)
+        monkeypatch.setattr(module, "N_DRAWS", 8)
 
 
 @pytest.fixture(scope="session")

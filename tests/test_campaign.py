@@ -392,7 +392,8 @@ class TestBadDirectories:
         campaign = Campaign.open(directory)
         assert campaign.status()["n_records"] == 0
         campaign.run(executor="serial")
-        assert {record.candidate.seed for record in campaign.records()} == {5000}
+        for record in campaign.records():
+            assert record.candidate.seed in replicate_seeds(tiny(seed=5), record.candidate.composition)
         assert Campaign.open(directory).status()["n_records"] > 0
         (directory / CONFIG_NAME).write_text(tiny().to_toml(), encoding="utf-8")
         with pytest.raises(CampaignError, match="seed: 5 → 0"):

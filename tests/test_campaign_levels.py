@@ -88,7 +88,7 @@ def test_lower_levels_may_cost_as_much_as_one_simulation_at_the_top_and_no_more(
     assert not is_top_due(asked, [cheap] * 9, costs, "128")
 
 
-@pytest.mark.usefixtures("quick_fits")
+@pytest.mark.usefixtures("quick_learner")
 @pytest.mark.parametrize(("how", "budget"), [("batches", 33), ("asynchronous", 15)])
 def test_no_campaign_is_stuck_at_the_lowest_level(
     how: str, budget: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

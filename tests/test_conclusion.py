@@ -10,21 +10,24 @@ import pytest
 from scipy.stats import norm
 
 from dynaphase import recommend as recommend_module
+from dynaphase import steering
 from dynaphase.assessment import assess_further, expected_gain, reference_point, simulated_responses, strata_of
 from dynaphase.campaign import Campaign
 from dynaphase.config import CampaignConfig, make_config
 from dynaphase.display import in_times
 from dynaphase.errors import Interrupted
 from dynaphase.features import FeatureMap
+from dynaphase.journal import read_journal
 from dynaphase.materials import get_system
 from dynaphase.pareto import hypervolume
 from dynaphase.probabilities import draw_responses, probability_beats, probability_pareto
 from dynaphase.records import Candidate, Record, RecordStatus
 from dynaphase.robustness import draw_candidates, is_drawn, robustness_of
-from dynaphase.rounds import Plan, Role
+from dynaphase.rounds import Entry, Plan, Role
 from dynaphase.samplers import make_sampler
 from dynaphase.savings import random_search_length, saved_for_accuracy, saved_for_optimum
 from dynaphase.space import CompositionSpace
+from dynaphase.store import Store
 from dynaphase.surrogate import DEFAULT_TARGETS, compare, fit_surrogate
 from dynaphase.training import JUDGED, RECOMMENDED_FOR, Learned, Table
 from tests.conftest import tiny, tiny_physical
@@ -44,7 +47,7 @@ def truth(compositions: list) -> np.ndarray:
 
 
 def table(compositions: list) -> Table:
-    return Table(tuple(compositions), FEATURES(compositions), truth(compositions))
+    return Table(tuple(compositions), FEATURES(compositions), truth(compositions), (1.0,) * len(compositions))
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +65,8 @@ def known() -> tuple[Learned, list[Plan]]:
     comparisons = compare(surrogate, held.X, held.Y)
     assessment = {"accuracy": {name: {} for name in JUDGED}}
     plans = [
-        Plan(0, tuple((c, Role.HELD_OUT) for c in held_out) + tuple((c, Role.INITIAL) for c in first)),
-        Plan(1, tuple((c, Role.ACTIVE) for c in chosen)),
+        Plan(0, tuple(Entry(c, Role.HELD_OUT) for c in held_out) + tuple(Entry(c, Role.INITIAL) for c in first)),
+        Plan(1, tuple(Entry(c, Role.ACTIVE) for c in chosen)),
     ]
     return Learned(surrogate, FEATURES, training, held, comparisons, {}, assessment), plans
 
@@ -228,10 +231,12 @@ def test_robustness_counts_the_draws() -> None:
     assert robustness_of(one, reference, {}, config, "lagp", 4) is None
 
 
-def test_the_draws_of_a_campaign_are_kept_apart_and_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("quick_learner")
+@pytest.mark.parametrize("how", ["batches", "asynchronous"])
+def test_the_draws_of_a_campaign_are_kept_apart_and_resumed(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With the chain of the physical model replaced: what is tested is who is asked for, and what is learned from."""
-    from dynaphase import campaign as campaign_module
-
     monkeypatch.setattr(recommend_module, "N_PER_AXIS", 13)
     calls: list[Candidate] = []
 
@@ -247,25 +252,32 @@ def test_the_draws_of_a_campaign_are_kept_apart_and_resumed(tmp_path: Path, monk
         descriptors = {"critical_current_density_mA_per_cm2": 1.0 + score / 100}
         return Record(candidate, RecordStatus.DONE, "", {k: v * shift for k, v in values.items()}, descriptors)
 
-    monkeypatch.setattr(campaign_module, "evaluate_candidate", quick)
+    monkeypatch.setattr(steering, "evaluate_candidate", quick)
     design = {"n_initial": 12, "n_held_out": 6}
     stop, conclude = {"r": 0.9999, "budget": 29}, {"n_draws": 3, "n_compared": 2}
-    config = tiny_physical(design=design, stop=stop, conclude=conclude)
+    rounds = {"batch": 2, "n_pool": 64, "n_confirm": 1, "steering": how, "refit_every": 2}
+    config = tiny_physical(design=design, stop=stop, conclude=conclude, rounds=rounds)
     campaign = Campaign.create(tmp_path / "c", config=config)
 
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(campaign_module, "saved_for_optimum", interrupted)
+        patch.setattr(steering, "saved_for_optimum", interrupted)
         with pytest.raises(Interrupted):
             campaign.run(executor="serial")
     n_before = len(calls)
+    assert Campaign.open(tmp_path / "c").status()["stopped_because"] == "interrupted"
     Campaign.open(tmp_path / "c").run(executor="serial")
     assert len(calls) == n_before, "nothing is simulated twice"
     campaign = Campaign.open(tmp_path / "c")
     status = campaign.status()
-    assert status["n_drawn"] == 9
+    assert (status["n_drawn"], status["stopped_because"]) == (9, "budget")
+    store = Store(tmp_path / "c", is_read_only=True)
+    journal = read_journal(store, config)
+    store.close()
+    assert set(journal.drawn).isdisjoint(journal.records)
+    assert set(journal.arrivals) == set(journal.records)
     assert status["n_records"] == status["n_planned"] == len(calls) - 9 <= 29 - 9
     assert len(campaign.records()) == status["n_records"]
     assert all(record.candidate.settings["draw"] == 0 for record in campaign.records())

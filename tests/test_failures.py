@@ -13,10 +13,11 @@ from dynaphase.campaign import Campaign
 from dynaphase.composition import Composition
 from dynaphase.config import make_config
 from dynaphase.display import describe_status
-from dynaphase.failures import feasibility_of, is_ruled_out, report_failures, tried
+from dynaphase.failures import describe_failures, feasibility_of, is_ruled_out, report_failures, tried
 from dynaphase.features import FeatureMap
 from dynaphase.materials import get_system
 from dynaphase.records import Candidate, Record, RecordStatus
+from dynaphase.report.conclusion import failing_sentences
 from dynaphase.rounds import Role
 from dynaphase.samplers import make_sampler
 from dynaphase.space import CompositionSpace
@@ -46,6 +47,18 @@ def test_a_region_that_fails_is_recognised_and_located() -> None:
     assert 0 <= found["where"]["delta"][0] < 0.1
     assert 0.3 < found["where"]["delta"][1] <= 0.4
     assert found["recognised"]["accuracy"] >= 0.9
+
+
+def test_status_and_report_say_how_well_failing_is_recognised() -> None:
+    found = report_failures(half_failing(60), PAPER, NEIGHBOURHOOD)
+    shares = found["recognised"]
+    words = " ".join(describe_failures(found))
+    assert f"for {100 * shares['of_failed']:.0f} % of those that failed" in words
+    assert f"for {100 * shares['of_others']:.0f} % of the others" in words
+    page = failing_sentences({"failing": found, "n_stopped_early": 3})
+    assert page.startswith(f"{found['n_failed']} of 60 compositions failed: x ")
+    assert "3 simulations were ended early" in page
+    assert failing_sentences({"failing": {}, "n_stopped_early": 0}) == ""
 
 
 def test_failures_at_random_are_not_claimed_to_be_recognised() -> None:
@@ -79,7 +92,7 @@ def test_chemistry_rules_out_what_has_no_host_and_only_in_the_physical_model() -
     assert not is_ruled_out(PAPER, LAGP, NO_HOST)
 
 
-@pytest.mark.usefixtures("quick_fits")
+@pytest.mark.usefixtures("quick_learner")
 def test_what_is_ruled_out_is_told_and_not_simulated_in_later_rounds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

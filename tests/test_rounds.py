@@ -37,14 +37,22 @@ def test_more_initial_compositions_begin_with_the_same_ones() -> None:
     assert more[: len(first)] == first
 
 
-def test_a_plan_reads_back_and_gives_every_composition_the_same_seeds() -> None:
-    asked = config(seed=7)
+def test_a_plan_reads_back_and_gives_every_composition_the_same_seeds_if_they_are_common() -> None:
+    asked = config(seed=7, design={"n_initial": 12, "n_held_out": 6, "n_replicates": 2, "seeds": "common"})
     plan = initial_plan(asked, space(asked), LAGP.reference)
     assert Plan.from_json(plan.to_json()) == plan
     candidates = plan.candidates(asked, "lagp")
     assert replicate_seeds(asked, LAGP.reference) == (7000, 7001)
     assert [c.seed for c in candidates[:4]] == [7000, 7001, 7000, 7001]
     assert len({c.key for c in candidates}) == len(candidates) == 2 * 19
+
+
+def test_by_default_every_composition_has_seeds_of_its_own() -> None:
+    asked = config(seed=7)
+    candidates = initial_plan(asked, space(asked), LAGP.reference).candidates(asked, "lagp")
+    assert len({c.seed for c in candidates}) == len(candidates) == 2 * 19
+    other = config(seed=8)
+    assert set(replicate_seeds(asked, LAGP.reference)).isdisjoint(replicate_seeds(other, LAGP.reference))
 
 
 def test_a_chosen_batch_is_active_and_a_recommendation_is_confirmed() -> None:

@@ -58,7 +58,7 @@ def invented(candidate: Candidate, *, system: Any) -> Record:
 
 
 @pytest.fixture
-def invention(monkeypatch: pytest.MonkeyPatch, quick_fits: None) -> None:
+def invention(monkeypatch: pytest.MonkeyPatch, quick_learner: None) -> None:
     monkeypatch.setattr(steering, "evaluate_candidate", invented)
 
 
@@ -280,7 +280,7 @@ def die_once(candidate: Candidate, *, system: Any) -> Record:
     return invented(candidate, system=system)
 
 
-@pytest.mark.usefixtures("quick_fits")
+@pytest.mark.usefixtures("quick_learner")
 def test_a_worker_that_dies_takes_no_choice_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DYNAPHASE_TEST_MARK", str(tmp_path / "mark"))
     monkeypatch.setattr(steering, "evaluate_candidate", die_once)

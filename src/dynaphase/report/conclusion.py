@@ -65,8 +65,11 @@ def stopped_sentence(status: Mapping[str, Any]) -> str:
 
 
 def failing_sentences(status: Mapping[str, Any]) -> str:
-    """How many compositions fail, where, how well that is recognised, and what is not even tried; may be empty."""
-    return " ".join(f"{line[0].upper()}{line[1:]}." for line in describe_failures(status.get("failing", {})))
+    """What fails, where, how well that is recognised, what is not tried, what was ended early; may be empty."""
+    lines = describe_failures(status.get("failing", {}))
+    if n := status.get("n_stopped_early", 0):
+        lines.append(f"{n} simulations were ended early, far behind the best: of these only what was known is learned")
+    return " ".join(f"{line[0].upper()}{line[1:]}." for line in lines)
 
 
 def coverage_by_strata(evidence: Evidence) -> dict[str, dict[str, Coverage]]:
