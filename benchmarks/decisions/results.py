@@ -20,7 +20,6 @@ from decisions.games import (
     yardstick_of,
 )
 from decisions.landscape import FloatArray, describe
-from decisions.play import MOST_SEARCHED
 from decisions.measures import (
     PERCENTILE,
     SHARE,
@@ -30,6 +29,7 @@ from decisions.measures import (
     needed_with_interval,
     with_interval,
 )
+from decisions.play import MOST_SEARCHED
 
 N_CURVE: Final = MOST_SEARCHED
 """Hypervolumes are shown up to so many evaluations."""
@@ -43,7 +43,12 @@ Played = Mapping[str, Mapping[str, Any]]
 def summarise(sources: Sequence[Source], games: Sequence[Game], played: Played) -> dict[str, Any]:
     """The document, key by key; see `docs/decisions.md`."""
     document: dict[str, Any] = {
-        "settings": {"share": SHARE, "percentile": PERCENTILE, "n_seeds": 1 + max(game.seed for game in games if game.key in played)},
+        "settings": {
+            "share": SHARE,
+            "percentile": PERCENTILE,
+            "most_searched": MOST_SEARCHED,
+            "n_seeds": 1 + max(game.seed for game in games if game.key in played),
+        },
         "landscapes": {},
         "acceleration_factor": {},
         "search": {},

@@ -34,7 +34,7 @@ class Steered:
     has_trend : bool
         Whether the surrogate is linear in the closed-form estimates among the phases.
     begins : {"random", "estimates"}
-        ``estimates``: half of the first design, rounded up, is what closed forms take for the best, where there are any.
+        ``estimates``: half of the first design, rounded up, is what closed forms take for the best, if there are any.
     """
 
     name: str

@@ -65,7 +65,7 @@ class DesignSection(Section):
     n_initial: int = Field(100, ge=4, le=10000, description="compositions to learn from first")
     method: Literal["random", "sobol", "estimates"] = Field(
         "random",
-        description="how those are drawn: random, sobol, or estimates: half of them what closed forms take for the best",
+        description="how they are drawn: random, sobol, or estimates (half of them what closed forms think best)",
     )
     n_held_out: int = Field(30, ge=5, le=2000, description="further random compositions, only for judging")
     n_replicates: int = Field(1, ge=1, le=64, description="microstructure seeds per composition")

@@ -139,8 +139,8 @@ def common_seeds(config: CampaignConfig) -> tuple[int, ...]:
 def initial_plan(config: CampaignConfig, space: CompositionSpace, reference: Composition) -> Plan:
     """Round 0: random (or Sobol) design, an independent random held-out set, the reference.
 
-    With the method ``estimates`` the first half of the design, rounded up, is what closed forms take for the best in the
-    campaign's objectives, and the rest is random: see `dynaphase.first_design`.
+    With the method ``estimates`` the first half of the design, rounded up, is what closed forms take for the best in
+    the campaign's objectives, and the rest is random: see `dynaphase.first_design`.
 
     Where there are levels of fidelity, the design is simulated at the lowest one and a share of it at every level: what
     a level gets wrong is learned from the same ceramic at both.  What judges is simulated at the level that counts.

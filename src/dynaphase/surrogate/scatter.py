@@ -7,10 +7,10 @@ what it does elsewhere, and a mean over variances would call every place noisy. 
     ln s_i² = ln σ²(x_i) + e_i,    E e_i = ψ(ν_i/2) − ln(ν_i/2),    Var e_i = ψ′(ν_i/2)
 
 exactly, for normal replicates (doi:10.1080/01621459.1987.10478411), with ln σ² ~ c + GP(0, a·M₅/₂(|x − x′|_ℓ)).  The
-constant c is generalised least squares; a and ℓ are those of highest evidence on a grid, first one ℓ for all dimensions,
-then each dimension's own where that gains `GAIN`: a percolation threshold is narrow in the one input that decides it and
-long in all others.  What is used is the mean of σ² under the posterior, exp(μ + v/2): where little is known of the noise it
-is taken as larger.
+constant c is generalised least squares; a and ℓ are those of highest evidence on a grid, first one ℓ for all
+dimensions, then each dimension's own where that gains `GAIN`: a percolation threshold is narrow in the one input that
+decides it and long in all others.  What is used is the mean of σ² under the posterior, exp(μ + v/2): where little is
+known of the noise it is taken as larger.
 
 Where one run in eight percolates and seven do not, two seeds mostly agree: such noise is underrated, by any smoother.
 """
@@ -116,9 +116,7 @@ def _learned(points: FloatArray, logs: FloatArray, noise: FloatArray) -> tuple[F
     return lengths, max(AMPLITUDES, key=lambda a: evidence(lengths, a))
 
 
-def _solved(
-    covariance: FloatArray, logs: FloatArray, noise: FloatArray
-) -> tuple[float, FloatArray, FloatArray, float]:
+def _solved(covariance: FloatArray, logs: FloatArray, noise: FloatArray) -> tuple[float, FloatArray, FloatArray, float]:
     """c, Cholesky factor, weights (n,), and logarithm of the evidence up to a constant."""
     from scipy.linalg import cho_solve, cholesky
 
