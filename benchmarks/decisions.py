@@ -1,6 +1,6 @@
 """How few simulations does deciding well need?  Campaigns on tabulated landscapes, against random and other tools.
 
-    python benchmarks/decisions.py [--quick] [--json] [-o FILE] [--seeds N] [--workers N] [--only NAME,…]
+    python benchmarks/decisions.py [--quick] [--json] [-o FILE] [--seeds N] [--workers N] [--only NAME,…] [--finished]
     python benchmarks/decisions.py --landscape FILE.csv --objectives a:max,b:max [--components x,y,z] [--system NAME]
     python benchmarks/decisions.py --render            # figures and tables of docs/decisions.md from results.json
 
@@ -23,7 +23,7 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 sys.path.insert(0, str(Path(__file__).parent))
 
 from decisions.choosing_cost import measured_cost  # noqa: E402
-from decisions.games import Source, games_of, play_all, sources_of  # noqa: E402
+from decisions.games import Source, games_of, play_all, read_journal, sources_of  # noqa: E402
 from decisions.mixtures import FUNCTIONS  # noqa: E402
 from decisions.results import summarise  # noqa: E402
 from decisions.tables import SIMULATED, TABLES  # noqa: E402
@@ -63,6 +63,11 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     n_seeds = arguments.seeds or (3 if arguments.quick else 20)
     games = games_of(sources, n_seeds)
     journal = arguments.output.with_suffix(".journal") if arguments.output else None
+    if arguments.finished:
+        there = read_journal(journal)
+        games = [game for game in games if game.key in there]
+        if not games:
+            raise InputError("no game has been finished: --finished needs -o FILE and its FILE.journal")
     played = play_all(games, journal, arguments.workers)
     document = summarise(sources, games, played)
     document["choosing"] = {} if arguments.landscape else measured_cost()
@@ -76,6 +81,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, help="write the document to this file as well")
     parser.add_argument("--seeds", type=int, help="campaigns of each strategy on each landscape; 20, or 3 with --quick")
     parser.add_argument("--workers", type=int, default=1, help="games at a time")
+    parser.add_argument("--finished", action="store_true", help="play nothing more: what the journal has so far")
     parser.add_argument("--only", help="built-in landscapes, with commas between them")
     parser.add_argument("--landscape", type=Path, help="a CSV of compositions and outcomes to play on instead")
     parser.add_argument("--objectives", help="its outcomes and which way is better: a:max,b:min")

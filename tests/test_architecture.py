@@ -131,6 +131,7 @@ ORDER = (
     "validation",
     "config",
     "stopping",
+    "first_design",
     "rounds",
     "identity",
     "levels",

@@ -19,7 +19,7 @@ def config(**changes: object) -> CampaignConfig:
     return make_config({"model": "paper", "design": {"n_initial": 12, "n_held_out": 6, "n_replicates": 2}} | changes)
 
 
-@pytest.mark.parametrize("method", ["random", "sobol"])
+@pytest.mark.parametrize("method", ["random", "sobol", "estimates"])
 def test_the_first_plan_has_every_role_and_depends_on_the_seed_alone(method: str) -> None:
     asked = config(design={"n_initial": 12, "n_held_out": 6, "method": method})
     plan = initial_plan(asked, space(asked), LAGP.reference)

@@ -72,3 +72,16 @@ def test_more_compositions_than_are_used_change_nothing_but_the_sharpness() -> N
     assert scatter is not None
     at = np.array([[0.1, 0.5], [0.9, 0.5]])
     assert np.sqrt(scatter.variance(at)) == pytest.approx([0.2, 1.0], rel=0.35)
+
+
+def test_a_threshold_in_one_input_of_many_is_seen_in_that_input() -> None:
+    def spread(X: np.ndarray) -> np.ndarray:
+        return np.where(np.abs(X[:, 0] - 0.5) < 0.1, 2.0, 0.02)
+
+    rng = np.random.default_rng(4)
+    X, fresh = rng.random((120, 6)), rng.random((300, 6))
+    scatter = fit_scatter(X, (rng.normal(size=(120, 2)) * spread(X)[:, None]).var(axis=1, ddof=1), np.ones(120))
+    assert scatter is not None
+    assert scatter.lengths[0] < 0.5 < scatter.lengths[1:].min()
+    error = np.log(scatter.variance(fresh)) - 2 * np.log(spread(fresh))
+    assert np.sqrt(np.mean(error**2)) < 2.5  # one length for all inputs: 3.1, the same noise everywhere: 4.4

@@ -12,6 +12,7 @@
 ``measures``        acceleration, enhancement, share of the best, bootstrap intervals
 ``results``         many campaigns → one JSON document
 ``render``          that document → figures and tables of docs/decisions.md
+``verdict``         the figures that were wanted, measured, reached or not
 ``choosing_cost``   time and memory of one batch of 8 out of 5,151
 ==================  ====================================================================================
 """

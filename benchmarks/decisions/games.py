@@ -30,8 +30,9 @@ PARETO: Final = "trade-off"
 SEARCHING: Final[dict[str, Strategy]] = {
     s.name: s
     for s in (
-        Steered("dynaphase", "hypervolume"),
-        Steered("dynaphase, fractions", "hypervolume", "fractions"),
+        Steered("dynaphase", "hypervolume", begins="estimates"),
+        Steered("dynaphase, random start", "hypervolume"),
+        Steered("dynaphase, coordinates", "hypervolume", "coordinates"),
         ScikitLearn(),
         OptunaTPE(),
         SobolOrder(),
@@ -40,16 +41,14 @@ SEARCHING: Final[dict[str, Strategy]] = {
 }
 """Strategies that look for the best."""
 
+ABLATIONS: Final = ("dynaphase, random start", "dynaphase, coordinates")
+"""What parts of it are worth; played without noise only."""
+
 LEARNING: Final[dict[str, Strategy]] = {
     s.name: s
     for s in (
         Steered("random, fractions", "random", "fractions"),
-        Steered("random, phases without trend", "random", "phases", has_trend=False),
-        Steered("random, phases", "random", "phases"),
-        Steered("max-variance, fractions", "max-variance", "fractions"),
         Steered("max-variance, phases", "max-variance", "phases"),
-        Steered("integrated-variance, phases", "integrated-variance", "phases"),
-        Steered("integrated-variance, fractions", "integrated-variance", "fractions"),
         ScikitLearn("sklearn-variance", "variance"),
     )
 }
@@ -58,11 +57,11 @@ LEARNING: Final[dict[str, Strategy]] = {
 REFERENCE: Final = "random, fractions"
 """What accuracy is counted against: as many random evaluations, plain fractions."""
 
-N_LEARNED: Final = (10, 20, 30, 40, 60, 100)
-N_RANDOM: Final = (25, 50, 100)
+N_LEARNED: Final = (10, 20, 30, 40, 60)
+N_RANDOM: Final = (50, 100)
 N_REFINED: Final = (100, 120, 140, 160)
 """100 random and then 60 chosen evaluations."""
-N_FAILING: Final = (20, 40, 50, 60, 70, 80)
+N_FAILING: Final = (20, 40, 60, 80)
 FAILING_SHARE: Final = 0.3
 
 
@@ -82,6 +81,11 @@ class Source:
     def label(self) -> str:
         """Name in the results."""
         return f"{self.name}-noisy" if self.is_noisy else self.name
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it is read from a table, not computed in closed form."""
+        return bool(self.path) or self.name in SIMULATED
 
     @property
     def is_simulated(self) -> bool:
@@ -121,13 +125,13 @@ class Game:
         return "|".join((self.kind, self.source.label, self.goal, self.strategy, str(self.seed)))
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=32)
 def inputs_of(source: Source) -> Inputs:
     """Inputs of a landscape; features are computed once in a process."""
     return Inputs(source.landscape())
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def goal_inputs(source: Source, goal: str) -> Inputs:
     """Inputs with the objectives of one goal."""
     inputs = inputs_of(source)
@@ -135,7 +139,7 @@ def goal_inputs(source: Source, goal: str) -> Inputs:
     return inputs.on(inputs.landscape.only(*names))
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def yardstick_of(source: Source, goal: str) -> Yardstick:
     """What there is to find for one goal; noise does not change it."""
     return Yardstick(goal_inputs(source, goal).landscape.scores)
@@ -197,24 +201,36 @@ def games_of(sources: Iterable[Source], n_seeds: int) -> list[Game]:
     """All games of some landscapes; what a landscape or this machine cannot play is not among them."""
     for name, package in missing_peers().items():
         print(f"{name} is left out: install {package} (pip install 'dynaphase[benchmarks]')", file=sys.stderr)
-    games = []
-    for source in sources:
-        inputs, seeds = inputs_of(source), range(n_seeds)
-        searching, learning = playable(inputs)
-        goals = [PARETO, *(single_goals(source) if source.is_simulated or source.path else [])]
-        mine: list[tuple[str, str, str]] = []
-        for goal in goals:
-            chosen = searching if goal == PARETO else [s for s in searching if s in ("dynaphase", "sklearn")]
-            mine += [("search", s, goal) for s in chosen]
-        if source.is_simulated or source.path or source.is_noisy:
-            mine += [("learn", s, PARETO) for s in learning]
-        if source.is_simulated:
-            mine += [("refine", s, PARETO) for s in learning if "variance, phases" in s]
-        if not source.is_noisy and inputs.landscape.is_done.all() and not source.path:
-            mine += [(kind, s, PARETO) for s in learning if s.startswith("integrated") for kind in ("whole", "fail")]
-        # Seed by seed: a run that is cut short has something of everything.
-        games += [Game(kind, source, s, seed, goal) for seed in seeds for kind, s, goal in mine]
-    return games
+    sources = list(sources)
+    mine = {source: played_on(source) for source in sources}
+    # What matters most first, and seed by seed: a run that is cut short has something of everything.
+    return [
+        Game(kind, source, s, seed, goal)
+        for is_detail in (False, True)
+        for seed in range(-(-n_seeds // 2) if is_detail else n_seeds)
+        for source in sources
+        for kind, s, goal, belongs in mine[source]
+        if belongs is is_detail
+    ]
+
+
+def played_on(source: Source) -> list[tuple[str, str, str, bool]]:
+    """Kind, strategy and goal of every game of one seed on one landscape, and whether half the seeds will do."""
+    inputs = inputs_of(source)
+    searching, learning = playable(inputs)
+    if source.is_noisy:
+        searching = [s for s in searching if s not in ABLATIONS]
+    mine = [("search", s, PARETO, s in ABLATIONS or not source.is_table) for s in searching]
+    if not source.is_table:
+        return mine
+    if not source.is_noisy:
+        mine += [("search", "dynaphase", goal, True) for goal in single_goals(source)]
+    mine += [("learn", s, PARETO, s.startswith("sklearn")) for s in learning]
+    if source.is_simulated:
+        mine += [("refine", s, PARETO, False) for s in learning if s == "max-variance, phases"]
+    if source.is_simulated and not source.is_noisy and inputs.landscape.is_done.all():
+        mine += [(kind, "max-variance, phases", PARETO, True) for kind in ("fail", "whole")]
+    return mine
 
 
 def playable(inputs: Inputs) -> tuple[list[str], list[str]]:
@@ -222,11 +238,9 @@ def playable(inputs: Inputs) -> tuple[list[str], list[str]]:
     missing, has_phases = missing_peers(), inputs.offers("phases")
     searching = [s for s in SEARCHING if s not in missing and s != "random"]
     learning = [s for s in LEARNING if s not in missing]
-    if has_phases:
-        learning = [s for s in learning if s != "integrated-variance, fractions"]
-    else:
-        searching = [s for s in searching if s != "dynaphase, fractions"]
-        learning = [s for s in learning if "phases" not in s and not s.startswith("max")]
+    if not has_phases:
+        searching = [s for s in searching if s not in ABLATIONS]
+        learning = [s for s in learning if "phases" not in s]
     return searching, learning
 
 

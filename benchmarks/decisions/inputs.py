@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from decisions.landscape import FloatArray, Landscape
+from dynaphase.acquisition.goal import Goal
 from dynaphase.composition import Composition
 from dynaphase.errors import InputError
 from dynaphase.features import FeatureMap
+from dynaphase.first_design import estimates_of
 
 KINDS = ("fractions", "coordinates", "phases")
 """Plain fractions scaled to the pool's ranges; the space's coordinates; coordinates with the phase assemblage."""
@@ -51,6 +53,10 @@ class Inputs:
     def trend(self, kind: str) -> tuple[int, ...]:
         """Columns in which the response is expected to be linear."""
         return () if kind == "fractions" else self._map(kind).trend
+
+    def estimates(self, place: str, goal: Goal) -> FloatArray:
+        """What closed forms expect of the objectives that have such an estimate, large is good, shape (n, m)."""
+        return estimates_of(self._map("phases").names, self.at(place, "phases"), goal)
 
     def _map(self, kind: str) -> FeatureMap:
         if kind not in self._maps:

@@ -142,6 +142,15 @@ class Landscape:
             return np.full(len(self.objectives), np.nan)
         return np.array([o.target.transform.inverse(v) for o, v in zip(self.objectives, z, strict=True)])
 
+    def runs(self, index: int) -> FloatArray:
+        """The runs (r, t) whose mean one evaluation without noise is, in natural units; those that failed are left out.
+
+        Who pays for both seeds of a composition also sees how far they lie apart.
+        """
+        z = self.z[index]
+        done = z[np.isfinite(z).all(axis=1)]
+        return np.column_stack([o.target.transform.inverse(done[:, t]) for t, o in enumerate(self.objectives)])
+
     def only(self, *names: str) -> Landscape:
         """The same landscape with some of its objectives."""
         there = [objective.name for objective in self.objectives]

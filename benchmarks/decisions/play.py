@@ -12,10 +12,12 @@ from decisions.landscape import Judge
 from decisions.measures import errors_of
 from decisions.strategies import Learner, Strategy
 
-SEARCH: Final = ((16, 1), (32, 2), (96, 4), (160, 8))
+SEARCH: Final = ((12, 1), (20, 2), (60, 4))
 """Up to so many evaluations, batches of so many: the first decisions count most, and each refits the surrogate."""
 
-LEAST_SEARCHED: Final = 20
+MOST_SEARCHED: Final = SEARCH[-1][0]
+
+LEAST_SEARCHED: Final = 10
 """Evaluations that every search goes on for; a search that has arrived by then ends there."""
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from decisions.verdict import verdict
+
 PAGE: Final = Path(__file__).parents[2] / "docs" / "decisions.md"
 HYPERVOLUME_FIGURE: Final = "decisions_hypervolume.png"
 ACCURACY_FIGURE: Final = "decisions_accuracy.png"
@@ -57,6 +59,21 @@ def with_bounds(entry: Mapping[str, Any], digits: int = 2) -> str:
     return f"{number(centre, digits)} ({number(low, digits)} … {number(high, digits)})"
 
 
+def factor(entry: Mapping[str, Any] | None, document: Document) -> str:
+    """Acceleration; of campaigns that mostly did not arrive all that is known is that it is less than …"""
+    if entry is None:
+        return ""
+    most = document["settings"]["most_searched"]
+    return with_bounds(entry) if entry["n_needed"] is not None else f"< {number(entry['n_random'] / most)}"
+
+
+def verdicts(document: Document) -> str:
+    """Figures wanted beforehand, measured, reached or not."""
+    lines = verdict(document)
+    rows = [[what, wanted, measured, "yes" if reached else "**no**"] for what, wanted, measured, reached in lines]
+    return table(["what", "wanted", "measured", "reached?"], rows)
+
+
 def accelerations(document: Document) -> str:
     """Landscape × strategy."""
     found = document["search"]
@@ -68,7 +85,7 @@ def accelerations(document: Document) -> str:
             f"{entry['reference_percentile']:.0f}",
             number(entry["n_random"]),
             f"{number(entry['acceleration_of_an_oracle'])} (n = {entry['n_oracle']})",
-            *(with_bounds(entry["acceleration"][s]) if s in entry["acceleration"] else "" for s in strategies),
+            *(factor(entry["acceleration"].get(s), document) for s in strategies),
         ]
         for name, entry in found.items()
     ]
@@ -85,7 +102,7 @@ def single_targets(document: Document) -> str:
             SHORT.get(goal, goal),
             number(entry["n_random"]),
             number(entry["acceleration_of_an_oracle"]),
-            *(with_bounds(entry["acceleration"][s]) if s in entry["acceleration"] else "" for s in strategies),
+            *(factor(entry["acceleration"].get(s), document) for s in strategies),
         ]
         for name, goal, entry in found
     ]
@@ -165,6 +182,7 @@ def choosing(document: Document) -> str:
 
 
 TABLES: Final[dict[str, Callable[[Document], str]]] = {
+    "verdict": verdicts,
     "acceleration": accelerations,
     "single targets": single_targets,
     "equal budgets": equal_budgets,

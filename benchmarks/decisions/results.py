@@ -29,8 +29,9 @@ from decisions.measures import (
     needed_with_interval,
     with_interval,
 )
+from decisions.play import MOST_SEARCHED
 
-N_CURVE: Final = 100
+N_CURVE: Final = MOST_SEARCHED
 """Hypervolumes are shown up to so many evaluations."""
 BUDGETS: Final = (10, 20)
 """Where strategies are compared at equal budget, and the best found is counted."""
@@ -42,7 +43,12 @@ Played = Mapping[str, Mapping[str, Any]]
 def summarise(sources: Sequence[Source], games: Sequence[Game], played: Played) -> dict[str, Any]:
     """The document, key by key; see `docs/decisions.md`."""
     document: dict[str, Any] = {
-        "settings": {"share": SHARE, "percentile": PERCENTILE, "n_seeds": 1 + max(game.seed for game in games)},
+        "settings": {
+            "share": SHARE,
+            "percentile": PERCENTILE,
+            "most_searched": MOST_SEARCHED,
+            "n_seeds": 1 + max(game.seed for game in games if game.key in played),
+        },
         "landscapes": {},
         "acceleration_factor": {},
         "search": {},
@@ -53,7 +59,9 @@ def summarise(sources: Sequence[Source], games: Sequence[Game], played: Played) 
         "failures": {},
     }
     for source in sources:
-        mine = [game for game in games if game.source == source]
+        mine = [game for game in games if game.source == source and game.key in played]
+        if not mine:
+            continue
         name = source.label
         document["landscapes"][name] = describe(inputs_of(source).landscape)
         searched = search_results(source, mine, played)

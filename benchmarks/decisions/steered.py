@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import ceil
+from typing import Literal
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from decisions.inputs import Inputs
 from decisions.landscape import FloatArray
 from decisions.strategies import N_INITIAL, first_random
 from dynaphase.acquisition import Goal, Objective, Pool, acquisition_from_name
+from dynaphase.first_design import promising
 from dynaphase.surrogate import JointPosterior, Surrogate, SurrogateOptions, fit_surrogate
 from dynaphase.surrogate.feasibility import Feasibility, fit_feasibility
 
@@ -30,6 +33,8 @@ class Steered:
         Random evaluations before the first decision.
     has_trend : bool
         Whether the surrogate is linear in the closed-form estimates among the phases.
+    begins : {"random", "estimates"}
+        ``estimates``: half of the first design, rounded up, is what closed forms take for the best, if there are any.
     """
 
     name: str
@@ -37,6 +42,7 @@ class Steered:
     inputs: str = "best"
     n_initial: int = N_INITIAL
     has_trend: bool = True
+    begins: Literal["random", "estimates"] = "random"
 
     def start(self, inputs: Inputs, seed: int) -> SteeredPlayer:
         kind = ("phases" if inputs.offers("phases") else "fractions") if self.inputs == "best" else self.inputs
@@ -53,7 +59,7 @@ class SteeredPlayer:
     seed: int
     asked: list[int] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
-    values: list[FloatArray] = field(default_factory=list)
+    runs: list[FloatArray] = field(default_factory=list)
     failed: list[int] = field(default_factory=list)
     _fitted: tuple[int, Surrogate] | None = None
 
@@ -62,7 +68,7 @@ class SteeredPlayer:
         is_blind = self.strategy.acquisition == "random"
         if is_blind or len(self.asked) < self.strategy.n_initial or len(self.rows) < 2:
             taken = set(self.asked)
-            chosen = [i for i in first_random(self.inputs.landscape.n, self.seed) if i not in taken][:n]
+            chosen = [i for i in self._first() if i not in taken][:n]
         else:
             acquisition = acquisition_from_name(self._acquisition())
             posterior = self._posterior() if acquisition.needs_posterior else None
@@ -79,11 +85,20 @@ class SteeredPlayer:
         self.asked += chosen
         return chosen
 
+    def _first(self) -> list[int]:
+        """What to begin with, in order."""
+        blind = first_random(self.inputs.landscape.n, self.seed)
+        if self.strategy.begins == "random" or not self.inputs.offers("phases"):
+            return blind
+        estimates = self.inputs.estimates("pool", self._goal())
+        return [*promising(estimates, ceil(self.strategy.n_initial / 2)), *blind] if estimates.shape[1] else blind
+
     def tell(self, indices: Sequence[int], values: FloatArray) -> None:
         for index, row in zip(indices, values, strict=True):
             if np.isfinite(row).all():
                 self.rows.append(index)
-                self.values.append(row)
+                # As in a campaign, the runs themselves become records: that is how their scatter is known.
+                self.runs.append(row[None] if self.inputs.landscape.is_noisy else self.inputs.landscape.runs(index))
             else:
                 self.failed.append(index)
 
@@ -109,10 +124,10 @@ class SteeredPlayer:
 
     def _surrogate(self) -> Surrogate:
         if self._fitted is None or self._fitted[0] != len(self.rows):
-            X = self.inputs.at("pool", self.kind)[self.rows]
+            X = self.inputs.at("pool", self.kind)[np.repeat(self.rows, [len(runs) for runs in self.runs])]
             targets = [objective.target for objective in self.inputs.landscape.objectives]
             options = SurrogateOptions(trend=self.inputs.trend(self.kind) if self.strategy.has_trend else ())
-            self._fitted = (len(self.rows), fit_surrogate(X, np.array(self.values), targets, self.seed, options))
+            self._fitted = (len(self.rows), fit_surrogate(X, np.vstack(self.runs), targets, self.seed, options))
         return self._fitted[1]
 
     def _posterior(self) -> JointPosterior:

@@ -63,7 +63,10 @@ class DesignSection(Section):
     """Simulations made before learning starts."""
 
     n_initial: int = Field(100, ge=4, le=10000, description="compositions to learn from first")
-    method: Literal["random", "sobol"] = Field("random", description="how those are drawn: random or sobol")
+    method: Literal["random", "sobol", "estimates"] = Field(
+        "random",
+        description="how they are drawn: random, sobol, or estimates (half of them what closed forms think best)",
+    )
     n_held_out: int = Field(30, ge=5, le=2000, description="further random compositions, only for judging")
     n_replicates: int = Field(1, ge=1, le=64, description="microstructure seeds per composition")
     seeds: Literal["common", "independent"] = Field(

@@ -22,6 +22,7 @@ import numpy as np
 
 from dynaphase.composition import Composition
 from dynaphase.config import CampaignConfig
+from dynaphase.first_design import promising_compositions
 from dynaphase.records import Candidate
 from dynaphase.space import CompositionSpace
 
@@ -138,15 +139,22 @@ def common_seeds(config: CampaignConfig) -> tuple[int, ...]:
 def initial_plan(config: CampaignConfig, space: CompositionSpace, reference: Composition) -> Plan:
     """Round 0: random (or Sobol) design, an independent random held-out set, the reference.
 
+    With the method ``estimates`` the first half of the design, rounded up, is what closed forms take for the best in
+    the campaign's objectives, and the rest is random: see `dynaphase.first_design`.
+
     Where there are levels of fidelity, the design is simulated at the lowest one and a share of it at every level: what
     a level gets wrong is learned from the same ceramic at both.  What judges is simulated at the level that counts.
     """
-    design_stream, held_out_stream = np.random.SeedSequence(config.seed).spawn(2)
+    design_stream, held_out_stream, pool_stream = np.random.SeedSequence(config.seed).spawn(3)
     n = config.design.n_initial
     if config.design.method == "sobol":
         initial = space.sobol(n, seed=int(design_stream.generate_state(1)[0]))
     else:
         initial = space.sample(n, np.random.default_rng(design_stream))
+        if config.design.method == "estimates":
+            pool = space.sobol(config.rounds.n_pool, seed=int(pool_stream.generate_state(1)[0]))
+            first = promising_compositions(space, pool, config.goal.goal(), ceil(n / 2))
+            initial = list(dict.fromkeys([*first, *initial]))[:n]
     held_out = space.sample(config.design.n_held_out, np.random.default_rng(held_out_stream))
     top = config.fidelity.top
     entries = [Entry(reference, Role.REFERENCE, top)]
