@@ -176,6 +176,26 @@ def test_failures_among_random_compositions_are_charged_to_random_search(known: 
     assert "25 %" in charged.note
 
 
+def test_lower_levels_and_what_fails_count_for_nothing_found(known: tuple[Learned, list[Plan]]) -> None:
+    learned, _ = known
+    cheap = replace(learned, training=replace(learned.training, levels=(0.5,) * 24 + (1.0,) * 8))
+    at_top = {*learned.training.compositions[24:], *learned.held_out.compositions}
+    assert set(simulated_responses(cheap)[0]) == at_top
+
+    class Half:
+        """Everything with more than average lithium fails."""
+
+        def are_good(self, compositions: list) -> np.ndarray:
+            return np.array([LAGP.coordinates(c)[1] < 0 for c in compositions])
+
+    failing = replace(learned, prospects=Half())
+    pool = SPACE.sobol(50, 0)
+    assert failing.promising(pool) == [c for c in pool if LAGP.coordinates(c)[1] < 0]
+    answers = recommend_module.recommend(failing, LAGP, SPACE, 3)
+    assert all(LAGP.coordinates(answer.composition)[1] < 0 for answer in answers)
+    assert any(LAGP.coordinates(a.composition)[1] >= 0 for a in recommend_module.recommend(learned, LAGP, SPACE, 3))
+
+
 def test_the_accuracy_is_compared_by_the_learning_curve_or_not_at_all(known: tuple[Learned, list[Plan]]) -> None:
     learned, plans = known
     found = saved_for_accuracy(learned, plans, CONFIG, JUDGED)

@@ -158,12 +158,12 @@ def predicted_front(
 def _predicted_pool(
     learned: Learned, system: MaterialSystem, space: CompositionSpace
 ) -> tuple[list[Composition], FloatArray]:
-    """Compositions that a laboratory would weigh in, with predicted S and log₁₀ σ of the ceramic."""
+    """Compositions that a laboratory would weigh in and that are not expected to fail; S, log₁₀ σ of the ceramic."""
     grid = space.grid(N_PER_AXIS)
     rounded = [_weighable(space, composition) for composition in grid]
     if space.is_cut:  # a narrow region may hold nothing that is round
         rounded = [new if space.contains(new) else old for new, old in zip(rounded, grid, strict=True)]
-    pool = [composition for composition in dict.fromkeys(rounded) if space.contains(composition)]
+    pool = learned.promising([composition for composition in dict.fromkeys(rounded) if space.contains(composition)])
     predictions = learned.predict(pool)
     return pool, np.column_stack([predictions[STABILITY].mean, predictions[SIGMA].transformed_mean])
 
