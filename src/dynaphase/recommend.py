@@ -12,13 +12,12 @@ import numpy.typing as npt
 from dynaphase.composition import Composition
 from dynaphase.errors import CompositionError
 from dynaphase.materials.base import MaterialSystem
-from dynaphase.pareto import is_pareto_optimal
 from dynaphase.probabilities import SEPARATION, probability_beats, probability_pareto
 from dynaphase.space import CompositionSpace
 from dynaphase.surrogate import Prediction, predictions_to_json
 from dynaphase.training import RECOMMENDED_FOR, Learned
 
-__all__ = ["Forecast", "forecast", "predicted_front", "recommend"]
+__all__ = ["Forecast", "forecast", "recommend"]
 
 N_PER_AXIS: Final = 61
 """Fineness of the grid of compositions that recommendations are taken from."""
@@ -137,22 +136,6 @@ def recommend(
         for i, (index, item) in enumerate(zip(chosen, found, strict=True))
     ]
     return sorted(answers, key=lambda item: -item.predictions[SIGMA]["log10_mean"])
-
-
-def predicted_front(
-    learned: Learned, system: MaterialSystem, space: CompositionSpace
-) -> tuple[list[Composition], FloatArray]:
-    """Compositions that are not dominated in predicted S and log₁₀ σ, and these two values.
-
-    Returns
-    -------
-    compositions : list
-    values : ndarray, shape (n, 2)
-        Predicted S (0–100) and log₁₀ σ of the ceramic (S/cm).
-    """
-    pool, values = _predicted_pool(learned, system, space)
-    on_front = np.flatnonzero(is_pareto_optimal(values))
-    return [pool[index] for index in on_front], values[on_front]
 
 
 def _predicted_pool(
