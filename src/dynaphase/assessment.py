@@ -81,11 +81,10 @@ def strata_of(learned: Learned, name: str, space: CompositionSpace) -> dict[str,
     delta = np.array([abs(space.system.coordinates(c)[1]) for c in compositions])
     unit = space.to_unit(compositions)
     width = (1 - (1 - EDGE_SHARE) ** (1 / space.dimension)) / 2
-    found = {
-        "line": delta <= ON_LINE,
-        "off_line": delta > ON_LINE,
-        "edge": np.minimum(unit, 1 - unit).min(axis=1) <= width,
-    }
+    found = {"line": delta <= ON_LINE, "off_line": delta > ON_LINE}
+    edge = np.minimum(unit, 1 - unit).min(axis=1) <= width
+    if not edge.all():  # where elements may be absent everything lies on an edge
+        found["edge"] = edge
     scatter = learned.predict(compositions)[name].replicate_std
     if np.ptp(scatter) > 1e-9 * scatter.max():
         found["noisy"] = scatter >= np.quantile(scatter, 0.75)
