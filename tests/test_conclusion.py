@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -139,6 +140,9 @@ def test_the_assessment_holds_what_stopping_reads(known: tuple[Learned, list[Pla
     delta = np.array([abs(LAGP.coordinates(c)[1]) for c in learned.held_out.compositions])
     assert masks["line"].tolist() == (delta <= 0.05).tolist()
     assert (masks["line"] ^ masks["off_line"]).all()
+    assert 0 < masks["edge"].sum() < 12
+    with_absent = SimpleNamespace(system=LAGP, dimension=3, to_unit=lambda found: np.zeros((len(found), 3)))
+    assert "edge" not in strata_of(learned, "stability_score", with_absent), "everything lies there"
 
 
 def test_what_random_search_needs_agrees_with_brute_force(known: tuple[Learned, list[Plan]]) -> None:
