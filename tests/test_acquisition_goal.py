@@ -259,8 +259,10 @@ class TestHypervolume:
         chosen = Hypervolume().select(pool, 2, RNG(0)).tolist()
         assert chosen[0] < 20
         assert chosen[1] == 20
-        search = Hypervolume().select(Pool(X, pool.posterior, [21], pending=[chosen[0]], goal=goal), 1, RNG(0))
-        assert search.tolist() == [20]
+        waiting = Pool(X, pool.posterior, [21], pending=[chosen[0]], goal=goal)
+        assert Hypervolume().select(waiting, 1, RNG(0)).tolist() == [20]
+        drawn = [int(Thompson().select(waiting, 1, RNG(seed))[0]) for seed in range(20)]
+        assert drawn.count(20) > 10, "what is under way counts as found in every draw"
 
     def test_bounds_feasibility_and_cost_count(self) -> None:
         mean = np.array([[0.0, 2.0, 1.5], [0.0, 2.0, 1.5], [1.0, -1.0, 1.0]])

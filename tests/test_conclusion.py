@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -139,6 +140,9 @@ def test_the_assessment_holds_what_stopping_reads(known: tuple[Learned, list[Pla
     delta = np.array([abs(LAGP.coordinates(c)[1]) for c in learned.held_out.compositions])
     assert masks["line"].tolist() == (delta <= 0.05).tolist()
     assert (masks["line"] ^ masks["off_line"]).all()
+    assert 0 < masks["edge"].sum() < 12
+    with_absent = SimpleNamespace(system=LAGP, dimension=3, to_unit=lambda found: np.zeros((len(found), 3)))
+    assert "edge" not in strata_of(learned, "stability_score", with_absent), "everything lies there"
 
 
 def test_what_random_search_needs_agrees_with_brute_force(known: tuple[Learned, list[Plan]]) -> None:
@@ -174,6 +178,26 @@ def test_failures_among_random_compositions_are_charged_to_random_search(known: 
     charged = saved_for_optimum(learned, plans, CONFIG, SPACE, n_failed=9)
     assert charged.n_random == pytest.approx(plain.n_random / 0.75)
     assert "25 %" in charged.note
+
+
+def test_lower_levels_and_what_fails_count_for_nothing_found(known: tuple[Learned, list[Plan]]) -> None:
+    learned, _ = known
+    cheap = replace(learned, training=replace(learned.training, levels=(0.5,) * 24 + (1.0,) * 8))
+    at_top = {*learned.training.compositions[24:], *learned.held_out.compositions}
+    assert set(simulated_responses(cheap)[0]) == at_top
+
+    class Half:
+        """Everything with more than average lithium fails."""
+
+        def are_good(self, compositions: list) -> np.ndarray:
+            return np.array([LAGP.coordinates(c)[1] < 0 for c in compositions])
+
+    failing = replace(learned, prospects=Half())
+    pool = SPACE.sobol(50, 0)
+    assert failing.promising(pool) == [c for c in pool if LAGP.coordinates(c)[1] < 0]
+    answers = recommend_module.recommend(failing, LAGP, SPACE, 3)
+    assert all(LAGP.coordinates(answer.composition)[1] < 0 for answer in answers)
+    assert any(LAGP.coordinates(a.composition)[1] >= 0 for a in recommend_module.recommend(learned, LAGP, SPACE, 3))
 
 
 def test_the_accuracy_is_compared_by_the_learning_curve_or_not_at_all(known: tuple[Learned, list[Plan]]) -> None:

@@ -81,11 +81,10 @@ def strata_of(learned: Learned, name: str, space: CompositionSpace) -> dict[str,
     delta = np.array([abs(space.system.coordinates(c)[1]) for c in compositions])
     unit = space.to_unit(compositions)
     width = (1 - (1 - EDGE_SHARE) ** (1 / space.dimension)) / 2
-    found = {
-        "line": delta <= ON_LINE,
-        "off_line": delta > ON_LINE,
-        "edge": np.minimum(unit, 1 - unit).min(axis=1) <= width,
-    }
+    found = {"line": delta <= ON_LINE, "off_line": delta > ON_LINE}
+    edge = np.minimum(unit, 1 - unit).min(axis=1) <= width
+    if not edge.all():  # where elements may be absent everything lies on an edge
+        found["edge"] = edge
     scatter = learned.predict(compositions)[name].replicate_std
     if np.ptp(scatter) > 1e-9 * scatter.max():
         found["noisy"] = scatter >= np.quantile(scatter, 0.75)
@@ -104,13 +103,13 @@ def reference_point(learned: Learned, plans: Sequence[Plan]) -> FloatArray:
 
 
 def simulated_responses(learned: Learned) -> tuple[list[Composition], FloatArray]:
-    """Every simulated composition, held-out ones too, with mean S and mean log₁₀ σ of the ceramic, shape (n, 2)."""
+    """Compositions simulated at the level that counts, held-out ones too; mean S and log₁₀ σ of the ceramic (n, 2)."""
     names = [target.name for target in learned.surrogate.targets]
     columns = [names.index(name) for name in RECOMMENDED_FOR]
     responses: dict[Composition, list[FloatArray]] = {}
     for table in (learned.training, learned.held_out):
-        for composition, row in zip(table.compositions, table.Y[:, columns], strict=True):
-            if row[1] > 0:
+        for composition, level, row in zip(table.compositions, table.levels, table.Y[:, columns], strict=True):
+            if level == 1 and row[1] > 0:
                 responses.setdefault(composition, []).append(np.array([row[0], np.log10(row[1])]))
     return list(responses), np.array([np.mean(rows, axis=0) for rows in responses.values()]).reshape(-1, 2)
 
@@ -120,11 +119,11 @@ def expected_gain(learned: Learned, space: CompositionSpace, reference: FloatArr
 
     The noisy expected hypervolume improvement of a batch (doi:10.48550/arXiv.2105.08195): in every joint draw of the
     smooth responses, what the batch adds over what the *same draw* gives the simulated compositions, averaged.  The
-    batch is chosen greedily from a Sobol pool.
+    batch is chosen greedily from a Sobol pool, without compositions that are expected to fail.
     """
     simulated, _ = simulated_responses(learned)
     known = [composition for composition in simulated if space.contains(composition)]
-    pool = [c for c in space.sobol(N_POOL, 0) if c not in set(known)]
+    pool = [c for c in learned.promising(space.sobol(N_POOL, 0)) if c not in set(known)]
     drawn = draw_responses(learned, [*known, *pool], RECOMMENDED_FOR, N_DRAWS, np.random.default_rng(0))
     score = learned.surrogate.fitted[RECOMMENDED_FOR[0]].target.transform
     values = np.stack([score.inverse(drawn[:, 0]), drawn[:, 1]], axis=-1)

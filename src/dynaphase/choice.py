@@ -10,7 +10,7 @@ import numpy as np
 from dynaphase.acquisition import acquisition_from_name, make_pool
 from dynaphase.composition import Composition
 from dynaphase.config import CampaignConfig
-from dynaphase.failures import feasibility_of, is_ruled_out
+from dynaphase.failures import is_ruled_out
 from dynaphase.journal import Journal
 from dynaphase.levels import costs_of, is_top_due, level_value
 from dynaphase.records import Record
@@ -74,7 +74,7 @@ def choose(learned: Learned, config: CampaignConfig, space: CompositionSpace, nu
     judging = {entry.composition for entry in entries if entry.role is Role.HELD_OUT}
     known = journal.at(journal.n_learned).records
     failed, pending = _not_learned(learned, config, space, entries, known)
-    feasibility = feasibility_of(known, learned.features, config.seed)
+    feasibility = None if learned.prospects is None else learned.prospects.feasibility
     n_features = len(learned.features.names)
     chooser = _Chooser(
         learned,

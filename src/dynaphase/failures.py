@@ -10,6 +10,8 @@ compositions are *ruled out*: no round after the first design offers them, and e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -24,7 +26,7 @@ from dynaphase.records import Record
 if TYPE_CHECKING:
     from dynaphase.surrogate import Feasibility
 
-__all__ = ["describe_failures", "feasibility_of", "is_ruled_out", "report_failures", "tried"]
+__all__ = ["Prospects", "describe_failures", "feasibility_of", "is_ruled_out", "report_failures", "tried"]
 
 _N_FOLDS: Final = 10
 _N_SAMPLE: Final = 1000
@@ -53,6 +55,29 @@ def feasibility_of(records: Mapping[str, Record], features: FeatureMap, seed: in
     if all(outcomes.values()):
         return None
     return fit_feasibility(features(list(outcomes)), list(outcomes.values()), seed)
+
+
+@dataclass(frozen=True)
+class Prospects:
+    """Which compositions can be expected to succeed, by chemistry and by what failed so far."""
+
+    records: Mapping[str, Record]
+    config: CampaignConfig
+    features: FeatureMap
+
+    @cached_property
+    def feasibility(self) -> Feasibility | None:
+        """See `feasibility_of`; fitted once."""
+        return feasibility_of(self.records, self.features, self.config.seed)
+
+    def are_good(self, compositions: Sequence[Composition]) -> npt.NDArray[np.bool_]:
+        """Mask (n,) of those that are not ruled out and more likely to succeed than to fail."""
+        system = self.features.space.system
+        good = np.array([not is_ruled_out(self.config, system, c) for c in compositions], dtype=bool)
+        if self.feasibility is not None and good.any():
+            rest = [compositions[index] for index in np.flatnonzero(good)]
+            good[good] = self.feasibility.probability(self.features(rest)) > 0.5
+        return good
 
 
 def report_failures(records: Mapping[str, Record], config: CampaignConfig, features: FeatureMap) -> dict[str, Any]:

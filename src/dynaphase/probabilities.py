@@ -61,12 +61,12 @@ def probability_pareto(
     """Probability that nothing clearly different in the region is better in every target at once, shape (n,).
 
     The share of `N_DRAWS` joint draws in which no rival dominates the composition.  Rivals are `N_RIVALS` compositions
-    of a Sobol sequence and the other compositions, as far as they are `SEPARATION` away: against its closest
-    neighbours, which a laboratory could not tell from it, no composition is ever on the front.  More is better in all
-    targets.
+    of a Sobol sequence, without those that are expected to fail, and the other compositions, as far as they are
+    `SEPARATION` away: against its closest neighbours, which a laboratory could not tell from it, no composition is ever
+    on the front.  More is better in all targets.
     """
     rng = np.random.default_rng(seed)
-    everything = [*compositions, *space.sobol(N_RIVALS, seed)]
+    everything = [*compositions, *learned.promising(space.sobol(N_RIVALS, seed))]
     drawn = draw_responses(learned, everything, names, N_DRAWS, rng)
     unit = space.to_unit(everything)
     found = np.empty(len(compositions))

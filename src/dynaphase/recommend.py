@@ -12,13 +12,12 @@ import numpy.typing as npt
 from dynaphase.composition import Composition
 from dynaphase.errors import CompositionError
 from dynaphase.materials.base import MaterialSystem
-from dynaphase.pareto import is_pareto_optimal
 from dynaphase.probabilities import SEPARATION, probability_beats, probability_pareto
 from dynaphase.space import CompositionSpace
 from dynaphase.surrogate import Prediction, predictions_to_json
 from dynaphase.training import RECOMMENDED_FOR, Learned
 
-__all__ = ["Forecast", "forecast", "predicted_front", "recommend"]
+__all__ = ["Forecast", "forecast", "recommend"]
 
 N_PER_AXIS: Final = 61
 """Fineness of the grid of compositions that recommendations are taken from."""
@@ -139,31 +138,15 @@ def recommend(
     return sorted(answers, key=lambda item: -item.predictions[SIGMA]["log10_mean"])
 
 
-def predicted_front(
-    learned: Learned, system: MaterialSystem, space: CompositionSpace
-) -> tuple[list[Composition], FloatArray]:
-    """Compositions that are not dominated in predicted S and log₁₀ σ, and these two values.
-
-    Returns
-    -------
-    compositions : list
-    values : ndarray, shape (n, 2)
-        Predicted S (0–100) and log₁₀ σ of the ceramic (S/cm).
-    """
-    pool, values = _predicted_pool(learned, system, space)
-    on_front = np.flatnonzero(is_pareto_optimal(values))
-    return [pool[index] for index in on_front], values[on_front]
-
-
 def _predicted_pool(
     learned: Learned, system: MaterialSystem, space: CompositionSpace
 ) -> tuple[list[Composition], FloatArray]:
-    """Compositions that a laboratory would weigh in, with predicted S and log₁₀ σ of the ceramic."""
+    """Compositions that a laboratory would weigh in and that are not expected to fail; S, log₁₀ σ of the ceramic."""
     grid = space.grid(N_PER_AXIS)
     rounded = [_weighable(space, composition) for composition in grid]
     if space.is_cut:  # a narrow region may hold nothing that is round
         rounded = [new if space.contains(new) else old for new, old in zip(rounded, grid, strict=True)]
-    pool = [composition for composition in dict.fromkeys(rounded) if space.contains(composition)]
+    pool = learned.promising([composition for composition in dict.fromkeys(rounded) if space.contains(composition)])
     predictions = learned.predict(pool)
     return pool, np.column_stack([predictions[STABILITY].mean, predictions[SIGMA].transformed_mean])
 

@@ -33,7 +33,7 @@ __all__ = ["Saving", "random_search_length", "saved_for_accuracy", "saved_for_op
 FloatArray = npt.NDArray[np.float64]
 
 N_POOL: Final = 1000
-"""Length at which a random search is given up."""
+"""Length at which a random search is given up, less what is expected to fail."""
 
 N_DRAWS: Final = 40
 N_ORDERS: Final = 15
@@ -92,8 +92,8 @@ def saved_for_optimum(
     """Compositions that random search needs for the campaign's final hypervolume.
 
     Everything that the campaign asked for counts on its side: held-out, reference, confirmation and failed ones
-    (`n_failed` compositions, all of whose simulations failed).  A random search is charged the share of failures of the
-    campaign's own random compositions.
+    (`n_failed` compositions, all of whose simulations failed).  A random search is followed among compositions that are
+    expected to succeed, and charged the share of failures of the campaign's own random compositions.
     """
     asked = dict(pair for plan in plans for pair in plan.asked)
     known = [composition for composition in simulated_responses(learned)[0] if space.contains(composition)]
@@ -104,7 +104,7 @@ def saved_for_optimum(
     )
     saving = Saving("optimum", method, len(asked))
     rng = np.random.default_rng(config.seed)
-    pool = space.sobol(N_POOL, config.seed)
+    pool = learned.promising(space.sobol(N_POOL, config.seed))
     drawn = draw_responses(learned, [*known, *pool], RECOMMENDED_FOR, N_DRAWS, rng)
     score = learned.surrogate.fitted[RECOMMENDED_FOR[0]].target.transform
     values = np.stack([score.inverse(drawn[:, 0]), drawn[:, 1]], axis=-1)
@@ -114,14 +114,13 @@ def saved_for_optimum(
     lengths = lengths[np.isfinite(lengths)]
     random_ones = [c for c, role in asked.items() if role in (Role.INITIAL, Role.HELD_OUT)]
     share_failed = min(0.95, n_failed / max(len(random_ones), 1)) if n_failed else 0.0
-    lengths = lengths / (1 - share_failed)
     low, middle, high = np.quantile(lengths, [0.05, 0.5, 0.95])
     return replace(
         saving,
-        n_random=float(middle),
-        n_random_interval_90=(float(low), float(high)),
-        is_bound=bool(middle * (1 - share_failed) >= N_POOL),
-        has_open_end=bool(high * (1 - share_failed) >= N_POOL),
+        n_random=float(middle / (1 - share_failed)),
+        n_random_interval_90=(float(low / (1 - share_failed)), float(high / (1 - share_failed))),
+        is_bound=bool(middle >= len(pool)),
+        has_open_end=bool(high >= len(pool)),
         note=f"{100 * share_failed:.0f} % of random compositions fail" if share_failed else "",
     )
 
@@ -184,7 +183,11 @@ def _subset_errors(
     targets = list(learned.surrogate.targets)
     columns = [[target.name for target in targets].index(name) for name in names]
     chosen = [targets[column] for column in columns]
-    options = SurrogateOptions(trend=learned.features.trend if config.surrogate.trend else (), recalibrate=False)
+    options = SurrogateOptions(
+        trend=learned.features.trend if config.surrogate.trend else (),
+        recalibrate=False,
+        level_column=len(learned.features.names) if learned.has_levels else None,
+    )
     sizes = sorted({max(6, round(share * len(available))) for share in SUBSET_SHARES})
     compositions = learned.training.compositions
     squares = []

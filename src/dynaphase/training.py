@@ -13,6 +13,7 @@ import numpy.typing as npt
 from dynaphase.composition import Composition
 from dynaphase.config import CampaignConfig
 from dynaphase.errors import FitError
+from dynaphase.failures import Prospects
 from dynaphase.features import FeatureMap
 from dynaphase.levels import level_value
 from dynaphase.outcomes import CRITICAL_CURRENT, targets_of
@@ -92,6 +93,15 @@ class Learned:
     """Leave-one-out predictions of the training set, by target."""
     assessment: Mapping[str, Any]
     """The same in numbers, as JSON types: what the journal keeps of every round."""
+    prospects: Prospects | None = None
+    """Where simulations succeed; None where nothing is known of failures."""
+
+    def promising(self, compositions: Sequence[Composition]) -> list[Composition]:
+        """Those that are expected to succeed (all if none are): of the others the surrogate has seen nothing."""
+        if self.prospects is None or not compositions:
+            return list(compositions)
+        good = self.prospects.are_good(compositions)
+        return [c for c, is_good in zip(compositions, good, strict=True) if is_good or not good.any()]
 
     def predict(self, compositions: Sequence[Composition]) -> dict[str, Prediction]:
         """Predictions of compositions within the region at the level that counts, target name → `Prediction`."""
@@ -172,7 +182,8 @@ def learn(
         },
         "fit_seconds": time.perf_counter() - started,
     }
-    return Learned(surrogate, features, training, held_out, comparisons, left_out, assessment)
+    prospects = Prospects(records, config, features)
+    return Learned(surrogate, features, training, held_out, comparisons, left_out, assessment, prospects)
 
 
 def _table(

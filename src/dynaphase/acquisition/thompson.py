@@ -69,7 +69,7 @@ class Thompson:
         if len(aim.rows) > 1:
             reference = aim.reference(aim.objectives(known.posterior.mean[:, incumbents]))
         available, compositions = pool.available(), open_compositions(pool)
-        front = contenders(aim, known, incumbents)
+        front = np.concatenate([contenders(aim, known, incumbents), np.setdiff1d(pending, incumbents)])
         shortlist = _shortlist(pool, aim, known, front, reference, compositions, self.n_shortlist)
         rows = np.concatenate([front, shortlist])
         draws = _joint_draws(known, rows, n, rng)

@@ -69,8 +69,8 @@ def probability_of_gain(learned: Learned, evidence: Evidence, item: Forecast) ->
 
         P = Φ[(μ₁ − μ₀)/√(c₁₁ + c₀₀ − 2c₁₀ + n₁ + n₀)]
 
-    What the two predictions have in common cancels.  What equal microstructure seeds would cancel in n is not
-    counted, so P is nearer to one half than it need be.
+    What the two predictions have in common cancels.  What common microstructure seeds (`design.seeds`) cancel in n is
+    not counted, so P is then nearer to one half than it need be.
     """
     from scipy.special import ndtr
 
