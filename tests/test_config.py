@@ -84,3 +84,20 @@ def test_only_the_stop_section_is_free_to_change() -> None:
     other = make_config(tomllib.loads("[stop]\nbudget = 500"))
     assert one.identity == other.identity
     assert one.identity != make_config({"seed": 1}).identity
+
+
+def test_an_unknown_acquisition_is_refused_with_the_choices() -> None:
+    with pytest.raises(ConfigError, match="hypervolume"):
+        make_config({"rounds": {"acquisition": "hypervolme"}})
+
+
+def test_prices_count_only_where_they_are_given() -> None:
+    with pytest.raises(ConfigError, match="element_prices"):
+        make_config({"rounds": {"weigh_prices": True}})
+    prices = {"Li": 100.0, "Al": 3.0, "Ge": 1500.0}
+    assert make_config({"rounds": {"weigh_prices": True}, "space": {"element_prices": prices}}).rounds.weigh_prices
+
+
+def test_draws_are_compared_with_the_medians_alone() -> None:
+    with pytest.raises(ConfigError, match="n_draws"):
+        make_config({"settings": {"draw": 1}, "conclude": {"n_draws": 4}})

@@ -50,10 +50,20 @@ class _Chooser:
             n_replicates=config.design.n_replicates,
             goal=goal,
             feasibility=self.feasibility,
-            cost=np.array([self.costs[level] for _, level in offered]) if learned.has_levels else None,
+            cost=self.cost(offered),
             level_column=rows.shape[1] - 1 if learned.has_levels else None,
         )
         return [offered[index] for index in acquisition.select(pool, n, rng)]
+
+    def cost(self, offered: Sequence[_Piece]) -> FloatArray | None:
+        """Relative cost of each piece: CPU time of its level, times the price of its elements if that is to count."""
+        if not (self.learned.has_levels or self.config.rounds.weigh_prices):
+            return None
+        cost = np.array([self.costs[level] for _, level in offered])
+        if self.config.rounds.weigh_prices:
+            price = self.learned.features.space.cost([composition for composition, _ in offered])
+            cost = cost * np.maximum(price / price.mean(), 1e-6)
+        return np.asarray(cost)
 
     def rows(self, pieces: Sequence[_Piece]) -> FloatArray:
         """What the surrogate sees of each piece."""
@@ -142,5 +152,5 @@ def _not_learned(
         if (entry.composition, level_value(config, entry.level)) in seen or not space.contains(entry.composition):
             continue
         keys = [candidate.key for candidate in entry.candidates(config, space.system.name)]
-        (failed if any(key in known for key in keys) else pending).append(piece)
+        (failed if all(key in known for key in keys) else pending).append(piece)
     return failed, pending

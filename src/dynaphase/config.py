@@ -8,9 +8,10 @@ from math import ceil
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from dynaphase.acquisition import acquisition_from_name
 from dynaphase.acquisition.goal import Goal
 from dynaphase.errors import ConfigError, InputError, unknown_choice
 from dynaphase.features import FeatureKind
@@ -83,25 +84,23 @@ class SurrogateSection(Section):
     trend: bool = Field(
         True, description="linear in the closed-form estimates of σ and S, and smooth beyond; of phases"
     )
-    recalibrate: bool = Field(True, description="widen intervals that leaving compositions out shows to be too narrow")
+    recalibrate: bool = Field(
+        True, description="scale intervals so that compositions left out lie inside as often as they should"
+    )
+    joint: bool = Field(False, description="learn the targets together, where that foretells left-out ones better")
 
 
 class RoundsSection(Section):
     """Active learning."""
 
     batch: int = Field(8, ge=1, le=500, description="compositions chosen per round")
-    acquisition: Literal[
-        "max-variance",
-        "integrated-variance",
-        "hypervolume",
-        "expected-improvement",
-        "thompson",
-        "random",
-        "sobol",
-    ] = Field(
+    acquisition: str = Field(
         "max-variance",
         description="how they are chosen: max-variance, integrated-variance (to learn); hypervolume, "
         "expected-improvement, thompson (towards [goal]); random or sobol",
+    )
+    weigh_prices: bool = Field(
+        False, description="divide what a composition promises by its price (space.element_prices): cheap ones first"
     )
     n_confirm: int = Field(5, ge=0, le=100, description="recommendations simulated in the end, to check them")
     n_pool: int = Field(2000, ge=50, le=20000, description="compositions to choose from")
@@ -112,6 +111,15 @@ class RoundsSection(Section):
     early_stop: bool = Field(
         False, description="end a simulation that can no longer come near the Pareto front; for acquisitions of optima"
     )
+
+    @field_validator("acquisition")
+    @classmethod
+    def _acquisition_exists(cls, name: str) -> str:
+        try:
+            acquisition_from_name(name)
+        except ConfigError as error:
+            raise PydanticCustomError("acquisition", "{problem}", {"problem": str(error)}) from None
+        return name
 
     @property
     def n_at_once(self) -> int:
@@ -256,6 +264,12 @@ class CampaignConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _prices_are_given(self) -> CampaignConfig:
+        if self.rounds.weigh_prices and not self.space.element_prices:
+            raise PydanticCustomError("prices", "rounds.weigh_prices needs space.element_prices: write yours there")
+        return self
+
+    @model_validator(mode="after")
     def _levels_fit_the_settings(self) -> CampaignConfig:
         fidelity, settings = self.fidelity, self.settings
         if not fidelity.levels:
@@ -281,6 +295,11 @@ class CampaignConfig(Section):
     @model_validator(mode="after")
     def _budget_covers_the_design(self) -> CampaignConfig:
         design, n_confirm, conclude = self.design, self.rounds.n_confirm, self.conclude
+        if conclude.n_draws and getattr(self.settings, "draw", 0):
+            raise PydanticCustomError(
+                "draws",
+                "conclude.n_draws compares draws with the medians that are learned: with settings.draw it must be 0",
+            )
         if conclude.n_draws and self.model == "paper":
             raise PydanticCustomError(
                 "draws", "the paper model has no uncertain parameters: conclude.n_draws must be 0"

@@ -75,7 +75,7 @@ class Prospects:
         system = self.features.space.system
         good = np.array([not is_ruled_out(self.config, system, c) for c in compositions], dtype=bool)
         if self.feasibility is not None and good.any():
-            rest = [compositions[index] for index in np.flatnonzero(good)]
+            rest = [compositions[index] for index in np.flatnonzero(good).tolist()]
             good[good] = self.feasibility.probability(self.features(rest)) > 0.5
         return good
 

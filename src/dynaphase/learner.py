@@ -5,7 +5,7 @@ from __future__ import annotations
 from dynaphase.config import CampaignConfig
 from dynaphase.journal import Journal
 from dynaphase.space import CompositionSpace
-from dynaphase.training import Learned, learn
+from dynaphase.training import Learned, features_of, learn
 
 __all__ = ["Learner"]
 
@@ -16,6 +16,7 @@ class Learner:
     def __init__(self, config: CampaignConfig, space: CompositionSpace) -> None:
         self._config = config
         self._space = space
+        self._features = features_of(config, space)  # one for all fits: it remembers what it has described
         self._last: tuple[tuple[str, ...], Learned] | None = None
 
     def learn(self, journal: Journal) -> Learned:
@@ -27,6 +28,6 @@ class Learner:
             If there are too few simulations to learn from yet.
         """
         if self._last is None or self._last[0] != journal.arrivals:
-            learned = learn(journal.plans, journal.records, self._config, self._space)
+            learned = learn(journal.plans, journal.records, self._config, self._features)
             self._last = (journal.arrivals, learned)
         return self._last[1]

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from dynaphase.acquisition import Constraint
 from dynaphase.composition import Composition
 from dynaphase.config import CampaignConfig
 from dynaphase.errors import FitError
@@ -97,11 +98,26 @@ class Learned:
     """Where simulations succeed; None where nothing is known of failures."""
 
     def promising(self, compositions: Sequence[Composition]) -> list[Composition]:
-        """Those that are expected to succeed (all if none are): of the others the surrogate has seen nothing."""
+        """Those that are expected to succeed and more likely than not within the goal's bounds; all if none are."""
         if self.prospects is None or not compositions:
             return list(compositions)
         good = self.prospects.are_good(compositions)
+        if good.any() and (constraints := self.prospects.config.goal.goal().constraints):
+            likely = self._probability_of(constraints, compositions) > 0.5
+            good &= likely if (good & likely).any() else True
         return [c for c, is_good in zip(compositions, good, strict=True) if is_good or not good.any()]
+
+    def _probability_of(self, constraints: Sequence[Constraint], compositions: Sequence[Composition]) -> FloatArray:
+        """Probability (n,) that the mean response keeps all bounds, targets taken as independent."""
+        from scipy.special import ndtr
+
+        predictions, probability = self.predict(compositions), np.ones(len(compositions))
+        for constraint in constraints:
+            found = predictions[constraint.target]
+            bound = float(found.target.transform.forward(constraint.bound))
+            spread = np.maximum(found.transformed_std, 1e-12)
+            probability = probability * ndtr(constraint.sign * (found.transformed_mean - bound) / spread)
+        return np.asarray(probability)
 
     def predict(self, compositions: Sequence[Composition]) -> dict[str, Prediction]:
         """Predictions of compositions within the region at the level that counts, target name → `Prediction`."""
@@ -141,7 +157,7 @@ def features_of(config: CampaignConfig, space: CompositionSpace) -> FeatureMap:
 
 
 def learn(
-    plans: Sequence[Plan], records: Mapping[str, Record], config: CampaignConfig, space: CompositionSpace
+    plans: Sequence[Plan], records: Mapping[str, Record], config: CampaignConfig, features: FeatureMap
 ) -> Learned:
     """Fit the surrogate to everything but the held-out set, and judge it on that set.
 
@@ -151,7 +167,6 @@ def learn(
         If fewer than `MIN_RECORDS` simulations succeeded, or no held-out one.
     """
     started = time.perf_counter()
-    features = features_of(config, space)
     training = _table(plans, records, config, features, set(Role) - {Role.HELD_OUT})
     held_out = _table(plans, records, config, features, {Role.HELD_OUT})
     if len(training.X) < MIN_RECORDS or len(held_out.X) == 0:
@@ -165,6 +180,7 @@ def learn(
     options = SurrogateOptions(
         trend=features.trend if chosen.trend else (),
         recalibrate=chosen.recalibrate,
+        joint=chosen.joint,
         level_column=len(features.names) if config.fidelity.levels else None,
     )
     surrogate = fit_surrogate(training.X, training.Y, targets_of(config), config.seed, options)
