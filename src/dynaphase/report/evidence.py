@@ -152,7 +152,7 @@ class Evidence:
 
     @cached_property
     def front(self) -> npt.NDArray[np.float64]:
-        """Predicted Pareto front, without what is expected to fail: S and log₁₀ σ (S/cm) of the ceramic, shape (n, 2)."""
+        """Predicted Pareto front without what is expected to fail: S and log₁₀ σ (S/cm) of the ceramic, (n, 2)."""
         if self.learned is None:
             return np.empty((0, 2))
         grid = self.space.grid(N_PER_AXIS if self.space.dimension > 1 else N_ALONG_LINE)
