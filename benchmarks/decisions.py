@@ -70,7 +70,10 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             raise InputError("no game has been finished: --finished needs -o FILE and its FILE.journal")
     played = play_all(games, journal, arguments.workers)
     document = summarise(sources, games, played)
-    document["choosing"] = {} if arguments.landscape else measured_cost()
+    if arguments.finished and arguments.output.exists():  # what was measured in an earlier run stands
+        document["choosing"] = json.loads(arguments.output.read_text(encoding="utf-8")).get("choosing", {})
+    else:
+        document["choosing"] = {} if arguments.landscape else measured_cost()
     return document
 
 
