@@ -18,6 +18,8 @@ HYPERVOLUME_FIGURE: Final = "decisions_hypervolume.png"
 ACCURACY_FIGURE: Final = "decisions_accuracy.png"
 COLOURS: Final = ("#000000", "#0072b2", "#56b4e9", "#d55e00", "#e69f00", "#009e73", "#cc79a7")
 """Okabe and Ito's, which the colour-blind can tell apart."""
+BANDS: Final = ("random", "dynaphase")
+"""Whose spread is drawn; those of all would hide each other."""
 SHORT: Final = {
     "stability_score": "S",
     "ionic_conductivity_S_per_cm": "log10 σ",
@@ -49,7 +51,7 @@ def number(value: float | None, digits: int = 2) -> str:
     """Three significant digits at most; what never happens is a dash."""
     if value is None:
         return "–"
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.{digits}g}"
+    return f"{value:.0f}" if abs(value) >= 99.5 else f"{value:.{digits}g}"
 
 
 def with_bounds(entry: Mapping[str, Any], digits: int = 2) -> str:
@@ -65,6 +67,13 @@ def factor(entry: Mapping[str, Any] | None, document: Document) -> str:
         return ""
     most = document["settings"]["most_searched"]
     return with_bounds(entry) if entry["n_needed"] is not None else f"< {number(entry['n_random'] / most)}"
+
+
+def campaigns(document: Document) -> str:
+    """Landscape × kind of game: number of seeds."""
+    kinds = _union(document["campaigns"].values())
+    rows = [[name, *(str(counts.get(kind, "")) for kind in kinds)] for name, counts in document["campaigns"].items()]
+    return table(["landscape", *kinds], rows)
 
 
 def verdicts(document: Document) -> str:
@@ -182,6 +191,7 @@ def choosing(document: Document) -> str:
 
 
 TABLES: Final[dict[str, Callable[[Document], str]]] = {
+    "campaigns": campaigns,
     "verdict": verdicts,
     "acceleration": accelerations,
     "single targets": single_targets,
@@ -196,17 +206,21 @@ TABLES: Final[dict[str, Callable[[Document], str]]] = {
 
 
 def draw_hypervolumes(document: Document, path: Path) -> None:
-    """Share of the best hypervolume against evaluations: mean over seeds, band of the central 90 % of them."""
+    """Share of the best hypervolume against evaluations: mean over seeds; ours and random with their central 90 %."""
     panels = {name: found["hypervolume"] for name, found in document["search"].items()}
-    figure, axes = _panels(len(panels))
+    figure, axes = _panels(len(panels), 3 if len(panels) % 3 == 0 else 4)
     colours = _colours(_union(panels.values()))
     for axis, (name, curves) in zip(axes, panels.items(), strict=False):
         for strategy, curve in curves.items():
             n = range(1, len(curve["mean"]) + 1)
             axis.plot(n, curve["mean"], color=colours[strategy], label=strategy)
-            axis.fill_between(n, curve["low"], curve["high"], color=colours[strategy], alpha=0.12, linewidth=0)
+            if strategy in BANDS:
+                axis.fill_between(n, curve["low"], curve["high"], color=colours[strategy], alpha=0.15, linewidth=0)
         axis.axhline(document["settings"]["share"], color="grey", linewidth=0.6, linestyle=":")
-        axis.set(title=name, xlabel="evaluations", ylabel="share of the best hypervolume", xscale="log", ylim=(0, 1.02))
+        axis.set(title=name, xlabel="evaluations", xscale="log", ylim=(0, 1.02))
+        axis.set_xticks([1, 2, 5, 10, 20, 50], labels=["1", "2", "5", "10", "20", "50"])
+        axis.minorticks_off()
+    figure.supylabel("share of the best hypervolume")
     _finish(figure, axes, colours, path)
 
 
@@ -238,10 +252,10 @@ def _colours(names: Sequence[str]) -> dict[str, str]:
     return {name: COLOURS[k % len(COLOURS)] for k, name in enumerate(names)}
 
 
-def _panels(n: int) -> tuple[Any, Any]:
+def _panels(n: int, most: int = 4) -> tuple[Any, Any]:
     from matplotlib.figure import Figure
 
-    n_columns = min(4, max(n, 1))
+    n_columns = min(most, max(n, 1))
     n_rows = max(1, -(-n // n_columns))
     figure = Figure(figsize=(3.4 * n_columns, 2.7 * n_rows + 0.5), layout="constrained")
     return figure, figure.subplots(n_rows, n_columns, squeeze=False).ravel()

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from decisions.games import (
+    ABLATIONS,
     FAILING_SHARE,
     N_RANDOM,
     PARETO,
@@ -50,6 +51,7 @@ def summarise(sources: Sequence[Source], games: Sequence[Game], played: Played) 
             "n_seeds": 1 + max(game.seed for game in games if game.key in played),
         },
         "landscapes": {},
+        "campaigns": {},
         "acceleration_factor": {},
         "search": {},
         "single_target": {},
@@ -64,6 +66,7 @@ def summarise(sources: Sequence[Source], games: Sequence[Game], played: Played) 
             continue
         name = source.label
         document["landscapes"][name] = describe(inputs_of(source).landscape)
+        document["campaigns"][name] = counted(mine)
         searched = search_results(source, mine, played)
         document["search"][name] = searched[PARETO]
         document["single_target"][name] = {goal: found for goal, found in searched.items() if goal != PARETO}
@@ -82,15 +85,27 @@ def summarise(sources: Sequence[Source], games: Sequence[Game], played: Played) 
     return document
 
 
+def counted(games: Sequence[Game]) -> dict[str, int]:
+    """How many campaigns each figure rests on: kind of game → number of seeds, the least over strategies."""
+    found: dict[str, dict[tuple[str, str], int]] = {}
+    for game in games:
+        detail = " of parts" if game.strategy in ABLATIONS else "" if game.goal == PARETO else " for one target"
+        each = found.setdefault(game.kind + detail, {})
+        each[game.strategy, game.goal] = each.get((game.strategy, game.goal), 0) + 1
+    return {kind: min(each.values()) for kind, each in found.items()}
+
+
 def search_results(source: Source, games: Sequence[Game], played: Played) -> dict[str, Any]:
     """Goal → acceleration, enhancement, share of the best, curves, comparison at equal budget."""
     found = {}
     for goal in dict.fromkeys(game.goal for game in games if game.kind == "search"):
         yardstick = yardstick_of(source, goal)
         by_strategy: dict[str, list[list[int]]] = {}
+        seeds: dict[str, list[int]] = {}
         for game in games:
             if game.kind == "search" and game.goal == goal:
                 by_strategy.setdefault(game.strategy, []).append(list(played[game.key]["order"]))
+                seeds.setdefault(game.strategy, []).append(game.seed)
         curves = {s: np.array([padded(yardstick.curve(o)) for o in orders]) for s, orders in by_strategy.items()}
         random = yardstick.random_curves[:, : min(N_CURVE, yardstick.random_curves.shape[1])]
         found[goal] = {
@@ -106,12 +121,21 @@ def search_results(source: Source, games: Sequence[Game], played: Played) -> dic
             "top_found": {s: top_found(yardstick, orders) for s, orders in by_strategy.items()},
             "hypervolume": {"random": curve_of(random), **{s: curve_of(c) for s, c in curves.items()}},
             "ours_minus": {
-                s: {str(n): mean_with_interval(curves[OURS][:, n - 1] - c[:, n - 1]) for n in BUDGETS}
+                s: difference(curves[OURS], seeds[OURS], c, seeds[s])
                 for s, c in curves.items()
                 if s != OURS and OURS in curves
             },
         }
     return found
+
+
+def difference(
+    ours: FloatArray, our_seeds: Sequence[int], theirs: FloatArray, their_seeds: Sequence[int]
+) -> dict[str, Any]:
+    """Our share of the best hypervolume minus theirs at each budget, seed by seed where both have played."""
+    both = [(our_seeds.index(seed), k) for k, seed in enumerate(their_seeds) if seed in our_seeds]
+    mine, yours = (list(rows) for rows in zip(*both, strict=True))
+    return {str(n): mean_with_interval(ours[mine, n - 1] - theirs[yours, n - 1]) for n in BUDGETS}
 
 
 def padded(curve: FloatArray) -> FloatArray:

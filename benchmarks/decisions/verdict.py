@@ -209,7 +209,7 @@ def bounded(entry: Mapping[str, Any], digits: int = 2) -> str:
     def number(value: float | None) -> str:
         if value is None:
             return "–"
-        return f"{value:.0f}" if abs(value) >= 100 else f"{value:.{digits}g}"
+        return f"{value:.0f}" if abs(value) >= 99.5 else f"{value:.{digits}g}"
 
     low, high = entry["interval_90"]
     return f"{number(entry.get('median', entry.get('mean')))} ({number(low)} … {number(high)})"
