@@ -162,7 +162,7 @@ class TestAFinishedCampaign:
 
     def test_it_says_what_the_paper_model_is_and_why_it_stopped(self, page: Page) -> None:
         assert "Do not rank real materials by this." in page.prose
-        assert "its budget of simulations is used up" in page.prose
+        assert "It stopped because its budget is used up" in page.prose
         assert not re.search("fell back|simulations failed|not in the campaign directory", page.prose)
 
     def test_what_it_rests_on_is_listed(self, page: Page, evidence: Evidence) -> None:
@@ -194,12 +194,15 @@ def test_a_recommendation_that_was_simulated_shows_both(evidence: Evidence) -> N
 
 
 def test_the_probability_of_a_gain_follows_the_joint_posterior(evidence: Evidence) -> None:
+    assert evidence.learned is not None
+
     class Known:
+        n_dimensions = len(evidence.learned.features.names)
+
         def posterior(self, X: object, targets: object, n_replicates: int) -> JointPosterior:
             covariance = np.array([[0.5, 0.3], [0.3, 0.6]])
             return JointPosterior(np.array([[0.0, 1.0]] * 3), np.array([covariance] * 3), np.full((3, 2), 0.25))
 
-    assert evidence.learned is not None
     learned = replace(evidence.learned, surrogate=Known())  # type: ignore[arg-type]
     found = probability_of_gain(learned, evidence, evidence.recommended[0])
     # variance 0.5 + 0.6 − 2·0.3 + 2·0.25 = 1: Φ(1)
