@@ -14,7 +14,7 @@ from dynaphase import recommend as recommend_module
 from dynaphase import steering
 from dynaphase.assessment import assess_further, expected_gain, reference_point, simulated_responses, strata_of
 from dynaphase.campaign import Campaign
-from dynaphase.config import CampaignConfig, make_config
+from dynaphase.config import PRESETS, CampaignConfig, make_config
 from dynaphase.display import in_times
 from dynaphase.errors import Interrupted
 from dynaphase.features import FeatureMap
@@ -188,6 +188,8 @@ def test_lower_levels_and_what_fails_count_for_nothing_found(known: tuple[Learne
 
     class Half:
         """Everything with more than average lithium fails."""
+
+        config = PRESETS["demo"]
 
         def are_good(self, compositions: list) -> np.ndarray:
             return np.array([LAGP.coordinates(c)[1] < 0 for c in compositions])

@@ -25,6 +25,11 @@ class Coverage:
     share: float
     interval_95: Interval
 
+    @property
+    def is_too_low(self) -> bool:
+        """Whether it is significantly below 90 %; the report says so."""
+        return self.interval_95[1] < 0.9
+
     def to_json(self) -> dict[str, Any]:
         """As JSON types."""
         return asdict(self) | {"interval_95": list(self.interval_95)}
