@@ -101,3 +101,12 @@ def test_prices_count_only_where_they_are_given() -> None:
 def test_draws_are_compared_with_the_medians_alone() -> None:
     with pytest.raises(ConfigError, match="n_draws"):
         make_config({"settings": {"draw": 1}, "conclude": {"n_draws": 4}})
+
+
+def test_problems_keep_the_capitals_of_names_and_leave_the_section_out() -> None:
+    with pytest.raises(ConfigError, match=r"ionic_conductivity_S_per_cm => 1e-5") as caught:
+        make_config({"goal": {"constraints": ["ionic_conductivity_S_per_cm => 1e-5"]}})
+    assert "[goal]: the constraint" in str(caught.value)
+    assert "objectives" not in str(caught.value)  # the section's other options do not hide what is wrong
+    with pytest.raises(ConfigError, match="Did you mean 'hypervolume'"):
+        make_config({"rounds": {"acquisition": "hypervolme"}})

@@ -309,7 +309,7 @@ def campaign_progress(campaign: Campaign, console: Console) -> Iterator[Observer
 
             def planned(self, plan: Plan, n_open: int, n_total: int) -> None:
                 what = "checking recommendations" if plan.is_confirmation else _PURPOSES[acquisition]
-                name = "random compositions" if plan.number == 0 else f"round {plan.number}: {what}"
+                name = "first design" if plan.number == 0 else f"round {plan.number}: {what}"
                 self.task = progress.add_task(name, total=n_total, completed=n_total - n_open)
 
             def finished(self, record: Record) -> None:

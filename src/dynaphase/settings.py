@@ -164,9 +164,13 @@ def _explain_one(problem: Mapping[str, Any], root: type[BaseModel]) -> str:
         return f"unknown key '{name}'.{hint} Known here: {', '.join(known)}"
     if problem["type"] in ("model_type", "dict_type"):
         return f"'{name}' = {problem.get('input')!r} must be a section of its own: write [{name}] and its options below"
+    message = str(problem["msg"])
     if not name:
-        return str(problem["msg"])
-    return f"'{name}' = {problem.get('input')!r}: {problem['msg'].lower()}"
+        return message
+    if len(place) == 1 and isinstance(problem.get("input"), Mapping):
+        return f"[{name}]: {message}"  # a rule between options of a section: all of its content would hide it
+    # Pydantic begins a sentence; the rest stays as it is, for names of targets and elements have capitals.
+    return f"'{name}' = {problem.get('input')!r}: {message[:1].lower()}{message[1:]}"
 
 
 def _find(root: type[BaseModel], place: Iterable[str]) -> type[BaseModel]:
