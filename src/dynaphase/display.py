@@ -231,8 +231,8 @@ def _print_probabilities(forecasts: Sequence[Forecast], console: Console) -> Non
         table.add_row(str(number), *shares)
     console.print(table)
     console.print(
-        "Probabilities, by the surrogate: that nothing clearly different is better in S and\n"
-        "σ ceramic; that it is better than the reference composition."
+        "Probabilities, by the surrogate: that nothing clearly different is better in\n"
+        "S and σ ceramic; that it is better than the reference composition."
     )
     if has_draws:
         n = next(item.robust_to_draws["n_draws"] for item in forecasts if item.robust_to_draws)
