@@ -117,7 +117,7 @@ _USAGE_ERROR: Any = next(base for base in typer.BadParameter.__mro__ if base.__n
 def new(
     directory: Directory,
     preset: Annotated[
-        str, typer.Option(help="demo: three minutes; physical: half an hour; paper: 100 random compositions as printed.")
+        str, typer.Option(help="demo: minutes; physical: half an hour; paper: 100 random compositions as printed.")
     ] = "demo",
     system: Annotated[str | None, typer.Option(help="Material system, or a table to copy (TABLE.toml).")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
