@@ -198,7 +198,9 @@ class Steering:
 
     def _verdict(self, journal: Journal) -> Verdict | None:
         costs = costs_of(self.config, journal.assessments)
-        n_planned = n_weighed(self.config, _entries(journal.plans), costs)
+        # What confirms the decision to stop is no part of what led to it.
+        plans = journal.plans[:-1] if journal.plans[-1].is_confirmation else journal.plans
+        n_planned = n_weighed(self.config, _entries(plans), costs)
         cpu_hours = sum(record.cpu_seconds for record in journal.records.values()) / 3600
         return verdict(self.config, journal.assessments, n_planned, cpu_hours)
 
