@@ -309,7 +309,9 @@ def test_the_draws_of_a_campaign_are_kept_apart_and_resumed(
     assert all(record.candidate.settings["draw"] == 0 for record in campaign.records())
     learned = campaign.learned()
     assert len(learned.training.Y) + len(learned.held_out.Y) == status["n_records"]
-    assert status["stopped_in_words"].startswith(f"{status['n_records']} simulations are made")
+    n_confirming = int((campaign.frame()["role"] == "confirmation").sum())  # made after the decision to stop
+    assert n_confirming == 1
+    assert status["stopped_in_words"].startswith(f"{status['n_records'] - n_confirming} simulations are made")
     assert [saving["target"] for saving in status["saved"]] == ["optimum", *JUDGED]
     answers = [item.to_json() for item in campaign.suggest(2)]
     for answer in answers:
