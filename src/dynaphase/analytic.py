@@ -7,19 +7,18 @@ estimates and learns what the simulation adds.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import log, sqrt
+from math import exp, log, sqrt
 from typing import Final
 
 from dynaphase.descriptors import stability_score
 from dynaphase.material_inputs import S_PER_CM, conduction_parameters, particle_fractions
 from dynaphase.materials.base import Material
+from dynaphase.units import NM
 
 __all__ = ["bruggeman", "effective_conductivity", "estimated_stability"]
 
 REST_S: Final = 1000.0
 """Time over which decomposed electrolyte grows before its width is taken (s), as in the physical model."""
-
-NM: Final = 1e-9
 
 
 def bruggeman(conductivities: Mapping[str, float], fractions: Mapping[str, float], n_axes: int = 2) -> float:
@@ -43,8 +42,6 @@ def bruggeman(conductivities: Mapping[str, float], fractions: Mapping[str, float
     float
         σ_e, in the unit of the conductivities.
     """
-    from math import exp
-
     from scipy.optimize import brentq
 
     present = [(conductivities[name], share) for name, share in fractions.items() if share > 0]
