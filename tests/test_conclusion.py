@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from dynaphase import probabilities, steering
 from dynaphase import recommend as recommend_module
-from dynaphase import steering
 from dynaphase.assessment import assess_further, expected_gain, reference_point, simulated_responses, strata_of
 from dynaphase.campaign import Campaign
 from dynaphase.config import PRESETS, CampaignConfig, make_config
@@ -29,7 +29,7 @@ from dynaphase.samplers import make_sampler
 from dynaphase.savings import random_search_length, saved_for_accuracy, saved_for_optimum
 from dynaphase.space import CompositionSpace
 from dynaphase.store import Store
-from dynaphase.surrogate import DEFAULT_TARGETS, compare, fit_surrogate
+from dynaphase.surrogate import DEFAULT_TARGETS, SurrogateOptions, compare, fit_surrogate
 from dynaphase.training import JUDGED, RECOMMENDED_FOR, Learned, Table
 from tests.conftest import tiny, tiny_physical
 
@@ -102,6 +102,51 @@ def test_beating_the_reference_is_the_gaussian_of_the_difference(known: tuple[Le
             assert found[i][name] == pytest.approx(expected, abs=0.02)
             assert found[i]["both"] == pytest.approx(np.prod([found[i][other] for other in RECOMMENDED_FOR]))
     assert found[-1] == {**dict.fromkeys(RECOMMENDED_FOR, 0.5), "both": 0.25}
+
+
+@pytest.fixture(scope="module")
+def coupled() -> Learned:
+    """From few noisy replicates of targets that go together: what is not known of one is not known of the others."""
+    rng = np.random.default_rng(3)
+    where = [c for c in SPACE.sample(12, rng) for _ in range(2)]
+    log_sigma = np.log10(truth(where)[:, 2])
+    noise = rng.standard_normal((24, 3))
+    values = np.column_stack([50 - 20 * (log_sigma + 4) + 2 * noise[:, 0], *10 ** (log_sigma + 0.1 * noise[:, 1:].T)])
+    training = replace(table(where), Y=values)
+    held = table(SPACE.sample(6, rng))
+    surrogate = fit_surrogate(training.X, training.Y, DEFAULT_TARGETS, options=SurrogateOptions(joint=True))
+    assert surrogate.fit_reports[RECOMMENDED_FOR[0]].outputs == "joint"
+    return Learned(surrogate, FEATURES, training, held, {}, {}, {})
+
+
+def test_beating_the_reference_in_both_is_the_joint_gaussian_of_the_differences(coupled: Learned) -> None:
+    reference, *others = SPACE.sample(5, np.random.default_rng(2))
+    found = probability_beats(coupled, reference, [*others, reference])
+    rng, n = np.random.default_rng(0), 200_000
+    joint = coupled.posterior([reference, *others], RECOMMENDED_FOR)
+    dense = joint.whole_between(range(5), range(5)).reshape(10, 10)
+    f = rng.multivariate_normal(joint.mean.ravel(), dense, n).reshape(n, 2, 5)
+    fitted = [coupled.surrogate.fitted[name] for name in RECOMMENDED_FOR]
+    f += np.sqrt([one.factor**2 * one.misfit for one in fitted])[:, None] * rng.standard_normal(f.shape)
+    wins = f[:, :, 1:] > f[:, :, :1]
+    gap = 0.0
+    for i in range(4):
+        for t, name in enumerate(RECOMMENDED_FOR):
+            assert found[i][name] == pytest.approx(wins[:, t, i].mean(), abs=0.005)
+        assert found[i]["both"] == pytest.approx(wins[:, :, i].all(axis=1).mean(), abs=0.005)
+        gap = max(gap, abs(found[i]["both"] - np.prod([found[i][name] for name in RECOMMENDED_FOR])))
+    assert gap > 0.01, "a product would not do"
+    assert found[-1] == {**dict.fromkeys(RECOMMENDED_FOR, 0.5), "both": 0.25}
+
+
+@pytest.mark.parametrize(("rho", "expected"), [(1.0, 0.3), (-1.0, 0.1), (0.0, 0.24)])
+def test_both_in_the_limits_of_correlation(rho: float, expected: float) -> None:
+    """Of two events of probabilities 0.3 and 0.8: the rarer one, what must overlap, the product."""
+    scaled = norm.ppf([0.3, 0.8])
+    assert probabilities._all_positive(scaled, np.array([[1, rho], [rho, 1]])) == pytest.approx(expected, abs=1e-6)
+    three = np.array([[1, rho, 0], [rho, 1, 0], [0, 0, 1]])
+    found = probabilities._all_positive(np.append(scaled, 0.0), three)
+    assert found == pytest.approx(expected / 2, abs=1e-3)
 
 
 def test_the_front_is_where_nothing_clearly_different_is_better(known: tuple[Learned, list[Plan]]) -> None:

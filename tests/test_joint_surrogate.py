@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -76,6 +78,60 @@ def test_the_posterior_is_the_textbook_one(fitted: Surrogate, place: int, name: 
     assert found.transformed_mean == pytest.approx(mean, abs=1e-5)
     assert found.transformed_std**2 == pytest.approx(variance + one.scale**2 * one.misfit, rel=1e-4)
     assert fitted.posterior(X).covariance[place].diagonal() == pytest.approx(variance / one.scale**2, rel=1e-4)
+
+
+def dense(surrogate: Surrogate, X: np.ndarray) -> np.ndarray:
+    """Posterior covariance (2n, 2n) of both targets at `X`, the first target's rows first, in one solve."""
+    s, A, noise = stacked(surrogate)
+    t, B = np.repeat([0, 1], len(X)), np.tile(X, (2, 1))
+    cross = prior(surrogate, s, A, t, B)
+    gram = prior(surrogate, s, A, s, A) + np.diag(noise)
+    return prior(surrogate, t, B, t, B) - cross.T @ np.linalg.solve(gram, cross)
+
+
+def recalibrated(surrogate: Surrogate, *factors: float) -> Surrogate:
+    names = zip(surrogate.fitted, factors, strict=True)
+    return replace(surrogate, fitted={name: replace(surrogate.fitted[name], factor=f) for name, f in names})
+
+
+def test_the_joint_posterior_is_the_textbook_one_between_targets_too(fitted: Surrogate) -> None:
+    X = np.random.default_rng(6).random((7, 2))
+    for factors in ((1.0, 1.0), (1.3, 2.0)):
+        found, wide = recalibrated(fitted, *factors).posterior(X), np.repeat(factors, 7)
+        expected = (np.outer(wide, wide) * dense(fitted, X)).reshape(2, 7, 2, 7)
+        assert found.is_correlated
+        every = np.arange(7)
+        assert found.whole_between(every, every) == pytest.approx(expected, abs=1e-5)
+        assert found.whole_between([2, 5], [0]) == pytest.approx(expected[:, [2, 5]][..., [0]], abs=1e-5)
+        assert found.whole_at() == pytest.approx(np.einsum("sntn->nst", expected), abs=1e-5)
+        assert found.covariance == pytest.approx(np.einsum("sisj->sij", expected), abs=1e-5)
+    turned = fitted.posterior(X, ["noisy", "quiet"])
+    assert turned.whole_at()[:, 0, 1] == pytest.approx(fitted.posterior(X).whole_at()[:, 0, 1], abs=1e-12)
+    assert not fitted.posterior(X, ["noisy"]).is_correlated
+
+
+def test_draws_are_those_of_the_dense_gaussian(fitted: Surrogate) -> None:
+    X, n = np.random.default_rng(7).random((4, 2)), 40_000
+    posterior, expected = fitted.posterior(X), dense(fitted, X)
+    drawn = posterior.draw(n, np.random.default_rng(0)).reshape(n, 8)
+    spread = np.sqrt(np.diag(expected))
+    assert np.cov(drawn.T) / np.outer(spread, spread) == pytest.approx(expected / np.outer(spread, spread), abs=0.03)
+    assert (drawn.mean(axis=0) - posterior.mean.ravel()) / spread == pytest.approx(np.zeros(8), abs=0.03)
+
+
+def test_independent_targets_have_no_covariance_between_them() -> None:
+    found = fit_surrogate(*records(12, 1), TWO, options=APART).posterior([[0.2, 0.4], [0.7, 0.1], [0.5, 0.5]])
+    assert not found.is_correlated
+    whole = found.whole_between([0, 2], [1, 2])
+    assert (whole[0, :, 1] == 0).all()
+    assert (whole[1, :, 0] == 0).all()
+    assert np.array_equal(np.einsum("sisj->sij", whole), found.between([0, 2], [1, 2]))
+    # Each target with its own normals.
+    rng, expected = np.random.default_rng(3), []
+    for mean, c in zip(found.mean, found.covariance, strict=True):
+        root = np.linalg.cholesky(c + 1e-10 * np.diag(c).mean() * np.eye(3))
+        expected.append(mean + rng.standard_normal((5, 3)) @ root.T)
+    assert np.array_equal(found.draw(5, np.random.default_rng(3)), np.stack(expected, axis=1))
 
 
 @pytest.mark.parametrize(("place", "name"), [(0, "quiet"), (1, "noisy")])

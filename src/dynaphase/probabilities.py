@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 from dynaphase.composition import Composition
 from dynaphase.space import CompositionSpace
+from dynaphase.surrogate import JointPosterior
+from dynaphase.surrogate.gaussian import symmetric_roots
 from dynaphase.training import RECOMMENDED_FOR, Learned
 
 __all__ = ["SEPARATION", "draw_responses", "probability_beats", "probability_pareto"]
@@ -36,19 +38,18 @@ def draw_responses(
 ) -> FloatArray:
     """`n` draws of the smooth responses from their joint posterior, on the scale z of each target.
 
+    Targets that are modelled together are drawn together.
+
     Returns
     -------
     ndarray, shape (n, n_targets, n_compositions)
     """
     joint = learned.posterior(compositions, names)
-    covariances = joint.covariance
-    found = np.empty((n, len(names), len(compositions)))
+    drawn = joint.draw(n, rng)
     for t, name in enumerate(names):
         fitted = learned.surrogate.fitted[name]
-        standard = rng.standard_normal((n, len(compositions)))
-        drawn = joint.mean[t] + standard @ _root(covariances[t]).T
-        found[:, t] = fitted.centre + fitted.scale * drawn
-    return found
+        drawn[:, t] = fitted.centre + fitted.scale * drawn[:, t]
+    return drawn
 
 
 def probability_pareto(
@@ -88,34 +89,55 @@ def probability_beats(
 
     .. math::
 
-       P = \Phi\left[(\mu_1 - \mu_0)/\sqrt{v_1 + v_0 - 2 c_{10}}\right],
+       P_t = \Phi(g_t), \qquad g_t = (\mu_1 - \mu_0)/\sqrt{v_1 + v_0 - 2 c_{10}},
 
-    v the variances of both mean responses, c the covariance of what is smooth in them.  Targets are independent given
-    the records.  The reference against itself counts ½.
+    v the variances of both mean responses, c the covariance of what is smooth in them.  With targets that are
+    independent given the records ``both`` is :math:`\prod_t P_t`; where they are modelled together it is
+    :math:`\Phi_R(g)`, the distribution function of the standard normal with the correlation R of the differences
+    (doi:10.1080/10618600.1992.10477010).  The reference against itself counts ½ in each target.
     """
     from scipy.special import ndtr
 
     everything = [reference, *compositions]
     predictions, joint = learned.predict(everything), learned.posterior(everything, names)
-    covariances = joint.covariance
-    found: list[dict[str, float]] = [{} for _ in compositions]
+    to_reference = joint.between([0], np.arange(len(everything)))[:, 0]
+    gains, spreads = np.zeros((2, len(names), len(compositions)))
     for t, name in enumerate(names):
         mean, variance = predictions[name].transformed_mean, predictions[name].transformed_std ** 2
-        common = learned.surrogate.fitted[name].scale ** 2 * covariances[t, 0]
-        for i, composition in enumerate(compositions, start=1):
-            spread = float(np.sqrt(max(variance[0] + variance[i] - 2 * common[i], 0.0)))
-            gain = float(mean[i] - mean[0])
-            is_same = composition == reference or (spread == 0 and gain == 0)
-            found[i - 1][name] = 0.5 if is_same else float(ndtr(gain / max(spread, 1e-300)))
-    return [one | {"both": float(np.prod(list(one.values())))} for one in found]
+        common = learned.surrogate.fitted[name].scale ** 2 * to_reference[t]
+        gains[t] = mean[1:] - mean[0]
+        spreads[t] = np.sqrt((variance[0] + variance[1:] - 2 * common[1:]).clip(0))
+    scaled = gains / np.maximum(spreads, 1e-300)
+    correlation = _correlation_of_differences(joint) if joint.is_correlated else None
+    found = []
+    for i, composition in enumerate(compositions):
+        is_same = (composition == reference) | ((spreads[:, i] == 0) & (gains[:, i] == 0))
+        each = np.where(is_same, 0.5, ndtr(scaled[:, i]))
+        both = float(np.prod(each))
+        if correlation is not None and not is_same.any():
+            both = _all_positive(scaled[:, i], correlation[i])
+        found.append(dict(zip(names, each.tolist(), strict=True)) | {"both": both})
+    return found
 
 
-def _root(covariance: FloatArray) -> FloatArray:
-    """Lower triangular root; as little is added to the diagonal as makes it possible."""
-    size = max(float(np.diag(covariance).mean()), 1e-12)
-    for jitter in 10.0 ** np.arange(-10, 0):
-        try:
-            return np.linalg.cholesky(covariance + jitter * size * np.eye(len(covariance)))
-        except np.linalg.LinAlgError:
-            continue
-    return np.diag(np.sqrt(np.diag(covariance).clip(0)))
+def _correlation_of_differences(joint: JointPosterior) -> FloatArray:
+    """Correlation (n, t, t) between the targets' differences of mean responses, candidates 1 … n against candidate 0.
+
+    The misfit of each target is its own: it widens the differences and takes no part in their covariance.
+    """
+    assert joint.scales is not None
+    each = joint.whole_at()
+    with_first = joint.whole_between([0], np.arange(joint.n_candidates))[:, 0].transpose(2, 0, 1)  # n, t at 0, t at i
+    covariance = each + each[0] - with_first - with_first.transpose(0, 2, 1)
+    roots = symmetric_roots(covariance[1:])  # squared again: without what rounding took below zero
+    covariance = roots @ roots + 2 * np.diag([scale.misfit for scale in joint.scales])
+    spread = np.sqrt(np.einsum("ntt->nt", covariance).clip(1e-300))
+    return np.asarray(covariance / (spread[:, :, None] * spread[:, None, :]))
+
+
+def _all_positive(scaled: FloatArray, correlation: FloatArray) -> float:
+    """Probability that scaled + ε > 0 in every place, ε standard normal (t,) with that correlation (t, t)."""
+    from scipy.stats import multivariate_normal
+
+    normal = multivariate_normal(np.zeros(len(scaled)), correlation, allow_singular=True, seed=0)
+    return float(np.clip(normal.cdf(scaled.clip(-40, 40)), 0.0, 1.0))

@@ -89,7 +89,7 @@ class Aim:
     def log_probability(
         self, mean: FloatArray, variance: FloatArray, *, without_objectives: bool = False
     ) -> FloatArray:
-        """Logarithm of the probability (n,) that all bounds are met, from marginals (t, n), each by itself."""
+        """Logarithm of the probability (n,) that all bounds are met, from marginals (t, n) taken as independent."""
         total = np.zeros(mean.shape[1])
         for bound in self.bounds:
             if not without_objectives or bound.row not in self.rows:

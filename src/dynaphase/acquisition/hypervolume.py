@@ -7,7 +7,8 @@ With f drawn jointly at the incumbents I (rows with a record at the top level), 
 The incumbents' own values are uncertain, so noise makes no phantom front (doi:10.48550/arXiv.2105.08195).  The mean is
 over M draws; the draws at x given the rest are exact for every x of the pool (see `dynaphase.acquisition.draws`), so no
 shortlist is needed.  A point that violates a bound on outcomes in a draw adds nothing in it; bounds on targets that are
-no objectives enter as their probability.  P is the probability that the evaluation succeeds, c its relative cost.
+no objectives enter as their probability, as if it were independent of the objectives.  P is the probability that the
+evaluation succeeds, c its relative cost.  Where targets are modelled together objectives are drawn together.
 """
 
 from __future__ import annotations

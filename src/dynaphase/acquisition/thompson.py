@@ -19,12 +19,12 @@ from dynaphase.acquisition.conditioning import Conditioned
 from dynaphase.acquisition.hypervolume import contenders, most_uncertain
 from dynaphase.acquisition.levels import TOP_SHARE, BoolArray, level_for, open_compositions, top_of
 from dynaphase.acquisition.pool import IndexArray, Pool, posterior_of
+from dynaphase.surrogate.gaussian import EXACT, joint_draws
 from dynaphase.surrogate.targets import FloatArray
 
 __all__ = ["Thompson"]
 
 _OPTIMISM: Final = 2.0
-_JITTER: Final = 1e-8
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,23 +137,9 @@ def _shortlist(
 
 
 def _joint_draws(known: Conditioned, rows: IndexArray, n: int, rng: np.random.Generator) -> FloatArray:
-    """Joint draws (n, t, r) at `rows`."""
-    mean = known.posterior.mean[:, rows]
-    drawn = np.empty((n, *mean.shape))
-    for target, covariance in enumerate(known.between(rows, rows)):
-        drawn[:, target] = mean[target] + rng.standard_normal((n, len(rows))) @ _root(covariance).T
-    return drawn
-
-
-def _root(covariance: FloatArray) -> FloatArray:
-    jitter = _JITTER
-    while True:
-        try:
-            return np.asarray(np.linalg.cholesky(covariance + jitter * np.eye(len(covariance))))
-        except np.linalg.LinAlgError:
-            jitter *= 10
-            if jitter > 1:
-                raise
+    """Joint draws (n, t, r) at `rows`, over targets too where they are correlated."""
+    between = known.whole_between if known.posterior.is_correlated else known.between
+    return joint_draws(known.posterior.mean[:, rows], between(rows, rows), n, rng, EXACT)
 
 
 def _mask(rows: IndexArray, within: BoolArray) -> BoolArray:

@@ -68,7 +68,9 @@ class IntegratedVariance:
     with P the probability that the evaluation succeeds, c its relative cost, u the weights of the pool.  It asks what
     an evaluation teaches about all others, so that noise and lonely corners attract it less (the expected reduction of
     variance of doi:10.1613/jair.295, for a Gaussian process and summed over the pool).  Of more than 512 candidates
-    with weight, 512 are taken at equal steps of the cumulated weight.
+    with weight, 512 are taken at equal steps of the cumulated weight.  What an evaluation teaches of one target by the
+    others it observes is not in the score, which takes the marginals of each target by itself; it is in the posterior
+    that the next choice of a batch is made from.
 
     With levels of fidelity only top rows have weight: a cheap level is worth what it says about the top.
 

@@ -277,12 +277,13 @@ def gp_covariance(model: Any, left: FloatArray, right: FloatArray) -> FloatArray
         return np.asarray(model.covar_module(_tensor(left), _tensor(right)).to_dense().numpy())
 
 
-def gp_variance(model: Any, X: FloatArray) -> FloatArray:
-    """Prior variance (n,) of f at `X` (n, d)."""
+def gp_variance(model: Any, X: FloatArray, other: FloatArray | None = None) -> FloatArray:
+    """Prior variance (n,) of f at `X` (n, d), or its covariance with f at the same row of `other`."""
     import torch
 
     with torch.no_grad():
-        return np.asarray(model.covar_module(_tensor(X), diag=True).numpy())
+        right = None if other is None else _tensor(other)
+        return np.asarray(model.covar_module(_tensor(X), right, diag=True).numpy())
 
 
 def prior_means(model: Any, X: FloatArray) -> FloatArray:

@@ -101,6 +101,10 @@ class OneOfJoint:
         """The stacked model."""
         return self.joint.model
 
+    def with_place(self, X: FloatArray) -> FloatArray:
+        """`X` (n, d) with the index of this target, as `covar_module` tells targets apart."""
+        return np.column_stack([X, np.full(len(X), float(self.place))])
+
     def _placed(self, X: Any) -> Any:
         import torch
 

@@ -5,11 +5,15 @@ With K = k(X_o, X_o) + N the covariance of the observed means, K = L Lᵀ, and V
     μ(x) = m(x) + Vᵀ L⁻¹ (y − m(X_o)),    cov(x, x') = k(x, x') − V(x)ᵀ V(x')
 
 V holds n_observed × n numbers and is made once; every block of the covariance is then one product
-(doi:10.7551/mitpress/3206.001.0001, algorithm 2.1).
+(doi:10.7551/mitpress/3206.001.0001, algorithm 2.1).  Targets that are modelled together share K and L, so with V_s that
+of target s
+
+    cov(f_s(x), f_t(x')) = k_st(x, x') − V_s(x)ᵀ V_t(x')
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +23,7 @@ import numpy.typing as npt
 from dynaphase.surrogate import gp
 from dynaphase.surrogate.targets import FloatArray
 
-__all__ = ["GaussianProcessCovariance", "joint_moments"]
+__all__ = ["CovarianceBetweenTargets", "GaussianProcessCovariance", "joint_moments"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,27 @@ class GaussianProcessCovariance:
         """See `TargetCovariance.between`."""
         prior = gp.gp_covariance(self.model, self.X[rows], self.X[columns])
         return np.asarray(self.factor**2 * (prior - self.whitened[:, rows].T @ self.whitened[:, columns]))
+
+
+@dataclass(frozen=True, slots=True)
+class CovarianceBetweenTargets:
+    """`CrossCovariance` of targets modelled together, from the covariances of each; their recalibration is kept."""
+
+    parts: Sequence[GaussianProcessCovariance]
+
+    def variance(self, one: int, other: int) -> FloatArray:
+        """See `CrossCovariance.variance`."""
+        left, right = self.parts[one], self.parts[other]
+        prior = gp.gp_variance(left.model, left.X, right.model.with_place(right.X))
+        explained = np.einsum("on,on->n", left.whitened, right.whitened)
+        return np.asarray(left.factor * right.factor * (prior - explained))
+
+    def between(self, one: int, other: int, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> FloatArray:
+        """See `CrossCovariance.between`."""
+        left, right = self.parts[one], self.parts[other]
+        prior = gp.gp_covariance(left.model, left.X[rows], right.model.with_place(right.X[columns]))
+        explained = left.whitened[:, rows].T @ right.whitened[:, columns]
+        return np.asarray(left.factor * right.factor * (prior - explained))
 
 
 def joint_moments(model: Any, X: FloatArray, factor: float = 1.0) -> tuple[FloatArray, GaussianProcessCovariance]:

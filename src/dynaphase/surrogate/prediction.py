@@ -10,9 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from dynaphase.errors import FitError
+from dynaphase.surrogate.gaussian import joint_draws
 from dynaphase.surrogate.targets import FloatArray, Target
 
-__all__ = ["Comparison", "JointPosterior", "Prediction", "Scale", "TargetCovariance", "predictions_to_json"]
+__all__ = [
+    "Comparison",
+    "CrossCovariance",
+    "JointPosterior",
+    "Prediction",
+    "Scale",
+    "TargetCovariance",
+    "predictions_to_json",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +128,18 @@ class TargetCovariance(Protocol):
         ...
 
 
+class CrossCovariance(Protocol):
+    """Posterior covariance between different targets at n candidates, computed where it is asked for."""
+
+    def variance(self, one: int, other: int) -> FloatArray:
+        """Covariance (n,) of targets `one` and `other` at the same candidate."""
+        ...
+
+    def between(self, one: int, other: int, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> FloatArray:
+        """The block (r, c) between target `one` at `rows` and target `other` at `columns`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class _DenseCovariance:
     matrix: FloatArray
@@ -132,11 +153,23 @@ class _DenseCovariance:
 
 
 @dataclass(frozen=True, slots=True)
+class _DenseCross:
+    matrix: FloatArray
+    """Shape (t, t, n, n)."""
+
+    def variance(self, one: int, other: int) -> FloatArray:
+        return np.diag(self.matrix[one, other]).copy()
+
+    def between(self, one: int, other: int, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> FloatArray:
+        return np.asarray(self.matrix[one, other][np.ix_(rows, columns)])
+
+
+@dataclass(frozen=True, slots=True)
 class JointPosterior:
     """Joint Gaussian of t targets at n candidates, each target in units of its own spread over the records.
 
-    Targets are independent of each other.  Covariances are computed block by block, so that memory grows with n
-    and not with n².
+    Targets are independent of each other unless `across` says how they go together.  Covariances are computed block
+    by block, so that memory grows with n and not with n².
 
     Attributes
     ----------
@@ -147,12 +180,16 @@ class JointPosterior:
         Variance with which one evaluation of a candidate would observe that response.
     scales : sequence of t Scale, optional
         Names of the targets and the way back to natural units: goals need them, variances do not.
+    across : ndarray of shape (t, t, n, n), or `CrossCovariance`, optional
+        Covariance between different targets, without noise; blocks of one target with itself are not read from it.
+        Left out: targets are independent.
     """
 
     mean: FloatArray
     parts: FloatArray | Sequence[TargetCovariance]
     noise: FloatArray
     scales: Sequence[Scale] | None = None
+    across: FloatArray | CrossCovariance | None = None
 
     def __post_init__(self) -> None:
         t, n = self.mean.shape
@@ -164,6 +201,16 @@ class JointPosterior:
             )
         if self.scales is not None and len(self.scales) != t:
             raise FitError(f"a joint posterior of {t} targets needs {t} scales, not {len(self.scales)}")
+        if isinstance(self.across, np.ndarray) and self.across.shape != (t, t, n, n):
+            raise FitError(
+                f"a joint posterior of {t} targets at {n} candidates needs covariances between them of shape "
+                f"{(t, t, n, n)}, not {self.across.shape}"
+            )
+
+    @property
+    def is_correlated(self) -> bool:
+        """Whether targets are correlated with each other."""
+        return self.across is not None
 
     @property
     def n_candidates(self) -> int:
@@ -185,6 +232,38 @@ class JointPosterior:
         """Covariance (t, r, c) between candidates `rows` (r,) and `columns` (c,)."""
         left, right = np.asarray(rows, dtype=np.intp), np.asarray(columns, dtype=np.intp)
         return np.stack([part.between(left, right) for part in self._parts()])
+
+    def whole_between(self, rows: npt.ArrayLike, columns: npt.ArrayLike) -> FloatArray:
+        """Covariance (t, r, t, c) of every target at `rows` (r,) with every target at `columns` (c,)."""
+        left, right = np.asarray(rows, dtype=np.intp), np.asarray(columns, dtype=np.intp)
+        parts, across = self._parts(), self._across()
+        found = np.zeros((len(parts), len(left), len(parts), len(right)))
+        for s, part in enumerate(parts):
+            found[s, :, s] = part.between(left, right)
+            for t in range(len(parts)):
+                if across is not None and t != s:
+                    found[s, :, t] = across.between(s, t, left, right)
+        return found
+
+    def whole_at(self) -> FloatArray:
+        """Covariance (n, t, t) between the targets at each candidate."""
+        across, variance = self._across(), self.variance
+        found = np.zeros((self.n_candidates, len(variance), len(variance)))
+        for s, of_one in enumerate(variance):
+            found[:, s, s] = of_one
+            for t in range(s):
+                if across is not None:
+                    found[:, s, t] = found[:, t, s] = across.variance(s, t)
+        return found
+
+    def draw(self, n: int, rng: np.random.Generator) -> FloatArray:
+        """`n` joint draws (n, t, n_candidates) of the smooth responses: for a few candidates, see `covariance`."""
+        every = np.arange(self.n_candidates)
+        covariance = self.whole_between(every, every) if self.is_correlated else self.covariance
+        return joint_draws(self.mean, covariance, n, rng)
+
+    def _across(self) -> CrossCovariance | None:
+        return _DenseCross(self.across) if isinstance(self.across, np.ndarray) else self.across
 
     def _parts(self) -> Sequence[TargetCovariance]:
         return [_DenseCovariance(part) for part in self.parts] if isinstance(self.parts, np.ndarray) else self.parts

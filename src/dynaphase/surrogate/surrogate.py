@@ -14,7 +14,7 @@ from dynaphase.surrogate import gp
 from dynaphase.surrogate.calibration import calibration_factor
 from dynaphase.surrogate.gp import TrainingData
 from dynaphase.surrogate.joined import MOST_VALUES, OneOfJoint, fit_joint
-from dynaphase.surrogate.joint import joint_moments
+from dynaphase.surrogate.joint import CovarianceBetweenTargets, joint_moments
 from dynaphase.surrogate.ladder import FitReport, Rung, climb, hyperparameters_of, n_for_hyperparameters
 from dynaphase.surrogate.options import SurrogateOptions
 from dynaphase.surrogate.prediction import Comparison, JointPosterior, Prediction, Scale
@@ -180,9 +180,10 @@ class Surrogate:
     ) -> JointPosterior:
         """Joint posterior of f at `X` (n, d) in standardised units: what acquisitions read.
 
-        Memory is 8 n·n_compositions bytes a target, 8 MB at 5,000 candidates and 200 compositions; blocks of the
-        covariance are computed when asked for.  `targets` restricts and orders them; `n_replicates` is the number
-        of runs that one evaluation will average.
+        Targets that are modelled together are correlated in it.  Memory is 8 n·n_compositions bytes a target, 8 MB at
+        5,000 candidates and 200 compositions (for targets that are modelled together as much for each of them again);
+        blocks of the covariance are computed when asked for.  `targets` restricts and orders them; `n_replicates` is
+        the number of runs that one evaluation will average.
 
         Raises
         ------
@@ -195,7 +196,10 @@ class Surrogate:
             moments = [joint_moments(one.model, inputs, one.factor) for one in chosen]
             noise = np.stack([one.noise_of_evaluation(inputs, n_replicates) for one in chosen])
         scales = [Scale(one.target, one.centre, one.scale, one.factor**2 * one.misfit) for one in chosen]
-        return JointPosterior(np.stack([m for m, _ in moments]), [c for _, c in moments], noise, scales)
+        parts = [covariance for _, covariance in moments]
+        is_joint = len(chosen) > 1 and all(isinstance(one.model, OneOfJoint) for one in chosen)
+        across = CovarianceBetweenTargets(parts) if is_joint else None
+        return JointPosterior(np.stack([mean for mean, _ in moments]), parts, noise, scales, across)
 
     def correlation(self, X: npt.ArrayLike) -> FloatArray:
         """Posterior correlation between the targets' mean responses at each row of `X` (n, d), shape (n, t, t).
