@@ -29,7 +29,7 @@ from dynaphase.samplers import make_sampler
 from dynaphase.savings import random_search_length, saved_for_accuracy, saved_for_optimum
 from dynaphase.space import CompositionSpace
 from dynaphase.store import Store
-from dynaphase.surrogate import DEFAULT_TARGETS, SurrogateOptions, compare, fit_surrogate
+from dynaphase.surrogate import DEFAULT_TARGETS, JointPosterior, SurrogateOptions, compare, fit_surrogate
 from dynaphase.training import JUDGED, RECOMMENDED_FOR, Learned, Table
 from tests.conftest import tiny, tiny_physical
 
@@ -157,6 +157,28 @@ def test_the_front_is_where_nothing_clearly_different_is_better(known: tuple[Lea
     found = probability_pareto(learned, SPACE, [top, low])
     assert found[0] > 0.5
     assert found[1] < 0.01
+
+
+@pytest.mark.parametrize("n_rivals", [16, 128])
+def test_what_the_smooth_response_misses_counts_for_the_composition_and_for_no_rival(
+    n_rivals: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All rivals are known to be better by 0.1 and 0.2; misfit of 0.3 and 0.5 then decides, however many they are."""
+    monkeypatch.setattr(probabilities, "N_RIVALS", n_rivals)
+    monkeypatch.setattr(probabilities, "N_DRAWS", 20_000)
+    [composition] = SPACE.sample(1, np.random.default_rng(0))
+
+    def posterior(compositions: list, names: object) -> JointPosterior:
+        is_rival = np.array([c != composition for c in compositions], dtype=float)
+        n = len(compositions)
+        return JointPosterior(np.stack([0.05 * is_rival, 0.2 * is_rival]), np.zeros((2, n, n)), np.zeros((2, n)))
+
+    one = SimpleNamespace(centre=5.0, scale=2.0, factor=1.5, misfit=0.01)
+    other = SimpleNamespace(centre=0.0, scale=1.0, factor=1.0, misfit=0.25)
+    surrogate = SimpleNamespace(fitted=dict(zip(RECOMMENDED_FOR, (one, other), strict=True)))
+    learned = SimpleNamespace(posterior=posterior, surrogate=surrogate, promising=list)
+    [found] = probability_pareto(learned, SPACE, [composition])
+    assert found == pytest.approx(1 - norm.cdf(0.1 / 0.3) * norm.cdf(0.2 / 0.5), abs=0.015)
 
 
 def test_the_expected_gain_falls_to_nothing_where_all_is_known(known: tuple[Learned, list[Plan]]) -> None:

@@ -1,9 +1,11 @@
 r"""How sure a recommendation is, by the surrogate's own account: front, reference, draws of the whole response.
 
 What is drawn is the *smooth* response f of all compositions jointly, so that what two predictions have in common
-cancels.  The nugget, where it belongs to the mean response, is independent from composition to composition: it is added
-where two compositions are compared, and left out where one is held against many, because the largest of hundreds of
-independent numbers would beat anything.
+cancels.  The nugget, where it belongs to the mean response (misfit), is independent from composition to composition, so
+that it is part of what is not known of the composition in question, and is added to it, as in its interval.  Where it
+is compared with one other composition that one has its own too.  Rivals of a whole region have none: the largest of
+hundreds of independent numbers would beat anything, and the more rivals are tried the more surely, so that the answer
+would be one about their number.  A rival stands for its surroundings, over which misfit averages out.
 """
 
 from __future__ import annotations
@@ -61,7 +63,8 @@ def probability_pareto(
 ) -> FloatArray:
     """Probability that nothing clearly different in the region is better in every target at once, shape (n,).
 
-    The share of `N_DRAWS` joint draws in which no rival dominates the composition.  Rivals are `N_RIVALS` compositions
+    The share of `N_DRAWS` joint draws in which no rival's smooth response dominates the composition's mean response,
+    misfit included.  Rivals are `N_RIVALS` compositions
     of a Sobol sequence, without those that are expected to fail, and the other compositions, as far as they are
     `SEPARATION` away: against its closest neighbours, which a laboratory could not tell from it, no composition is ever
     on the front.  More is better in all targets.
@@ -69,11 +72,16 @@ def probability_pareto(
     rng = np.random.default_rng(seed)
     everything = [*compositions, *learned.promising(space.sobol(N_RIVALS, seed))]
     drawn = draw_responses(learned, everything, names, N_DRAWS, rng)
+    fitted = [learned.surrogate.fitted[name] for name in names]
+    misfit = np.array([one.scale * one.factor * np.sqrt(one.misfit) for one in fitted])
+    own = drawn[:, :, : len(compositions)] + misfit[:, None] * rng.standard_normal(
+        (N_DRAWS, len(names), len(compositions))
+    )
     unit = space.to_unit(everything)
     found = np.empty(len(compositions))
     for i in range(len(compositions)):
         is_rival = np.linalg.norm(unit - unit[i], axis=1) >= SEPARATION
-        is_better = np.all(drawn[:, :, is_rival] > drawn[:, :, i, None], axis=1)
+        is_better = np.all(drawn[:, :, is_rival] > own[:, :, i, None], axis=1)
         n_free = N_DRAWS - np.count_nonzero(np.any(is_better, axis=1))
         found[i] = (n_free + 0.5) / (N_DRAWS + 1)  # no number of draws makes certain
     return found

@@ -27,8 +27,8 @@ class ExpectedImprovement:
 
     on the standardised scale of the target.  f* is the best posterior mean among the incumbents that are likely to
     satisfy the bounds, not the best observed value, which noise flatters.  P is the probability that the evaluation
-    succeeds and its outcome is within bounds, each bound taken as independent of the others and of the improvement, also
-    where targets are modelled together; c the relative cost.  While no incumbent is likely within bounds,
+    succeeds and its outcome is within bounds, each bound taken as independent of the others and of the improvement,
+    also where targets are modelled together; c the relative cost.  While no incumbent is likely within bounds,
     score(x) = ln P(x) − ln c(x).  Logarithms keep candidates apart where the improvement itself would underflow
     (doi:10.48550/arXiv.2310.20708).  In a batch, and for pending candidates, the expectation is taken for what is
     observed: the mean stays, the variance shrinks, f* is raised to it.
