@@ -247,6 +247,95 @@ def test_failures_among_random_compositions_are_charged_to_random_search(known: 
     assert "25 %" in charged.note
 
 
+LEVELS = {"levels": ["eikonal", "128"]}
+
+
+class KnownRecords:
+    """Prospects that turn nothing away, and the records they rest on."""
+
+    config = PRESETS["demo"]
+
+    def __init__(self, records: list[Record]) -> None:
+        self.records = {record.key: record for record in records}
+
+    def are_good(self, compositions: list) -> np.ndarray:
+        return np.ones(len(compositions), dtype=bool)
+
+
+def test_only_failures_among_the_random_compositions_are_charged(known: tuple[Learned, list[Plan]]) -> None:
+    learned, plans = known
+    asked = [c for plan in plans for c, _ in plan.asked]
+    extra = SPACE.sample(30, np.random.default_rng(8))
+    plans = [*plans, Plan(2, (*(Entry(c, Role.CONFIRMATION) for c in extra[1:]), Entry(extra[0], Role.REFERENCE)))]
+    failed = {*asked[:9], *asked[-2:], *extra}  # of the first plan nine; chosen and confirming ones, the reference
+
+    def record(composition: object, seed: int, status: RecordStatus) -> Record:
+        return Record(Candidate(composition, seed, "lagp", "paper", {}), status, "")  # type: ignore[arg-type]
+
+    records = [record(c, 0, RecordStatus.FAILED if c in failed else RecordStatus.DONE) for c in [*asked, *extra]]
+    records += [record(c, 1, RecordStatus.FAILED) for c in asked[9:20]]  # their other microstructure was done
+    plain = saved_for_optimum(learned, plans, CONFIG, SPACE)
+    charged = saved_for_optimum(replace(learned, prospects=KnownRecords(records)), plans, CONFIG, SPACE, n_failed=41)
+    assert charged.n_random == pytest.approx(plain.n_random / 0.75)
+    assert charged.n_campaign == 74
+
+
+def levelled(known: tuple[Learned, list[Plan]]) -> tuple[Learned, list[Plan]]:
+    """24 compositions of the first design at the cheap level and 6 of them at the top; 8 chosen at the cheap level."""
+    learned, plans = known
+    held = [entry.composition for entry in plans[0].entries if entry.role is Role.HELD_OUT]
+    first = [entry.composition for entry in plans[0].entries if entry.role is Role.INITIAL]
+    chosen = [entry.composition for entry in plans[1].entries]
+    entries = [Entry(c, Role.HELD_OUT, "128") for c in held] + [Entry(c, Role.INITIAL, "eikonal") for c in first]
+    entries += [Entry(c, Role.INITIAL, "128") for c in first[:6]]
+    rows = [*range(24), *range(6), *range(24, 32)]
+    training = Table(
+        tuple(learned.training.compositions[row] for row in rows),
+        learned.training.X[rows],
+        learned.training.Y[rows],
+        (0.5,) * 24 + (1.0,) * 6 + (0.5,) * 8,
+    )
+    plans = [Plan(0, tuple(entries)), Plan(1, tuple(Entry(c, Role.ACTIVE, "eikonal") for c in chosen))]
+    return replace(learned, training=training), plans
+
+
+def test_a_low_level_counts_by_its_cost(known: tuple[Learned, list[Plan]]) -> None:
+    learned, plans = levelled(known)
+    assert learned.training.compositions[24:30] == tuple(e.composition for e in plans[0].entries[-6:])
+    design = {"n_initial": 24, "n_held_out": 12}
+    settings = {"settings": {"fidelity": "128"}, "design": design, "surrogate": {"trend": False}}
+    for cost in (0.1, 1.0):
+        quick = {"design": design | {"method": "sobol"}}  # no learning curve
+        config = make_config(settings | quick | {"fidelity": LEVELS | {"costs": [10 * cost, 10.0]}})
+        found = saved_for_optimum(learned, plans, config, SPACE)
+        assert found.n_campaign == pytest.approx(12 + 6 + 32 * cost)
+        assert "by their cost" in found.method
+        for saving in saved_for_accuracy(learned, plans, config, JUDGED):
+            assert saving.n_campaign == pytest.approx(6 + 32 * cost)
+    # Every subset costs a tenth, and so what random search needs, and what the campaign took: the ratio stays.
+    config = make_config(settings | {"fidelity": LEVELS | {"costs": [1.0, 10.0]}})
+    cheap = replace(learned, training=replace(known[0].training, levels=(0.5,) * 32))
+    dear = [saving.ratio for saving in saved_for_accuracy(known[0], known[1], config, JUDGED)]
+    assert any(ratio is not None for ratio in dear)
+    found = saved_for_accuracy(cheap, plans, config, JUDGED)
+    assert [saving.n_campaign for saving in found] == [3.2, 3.2]
+    assert [saving.ratio for saving in found] == [ratio and pytest.approx(ratio) for ratio in dear]
+
+
+def test_costs_are_those_that_the_first_design_measured(known: tuple[Learned, list[Plan]]) -> None:
+    learned, plans = levelled(known)
+    config = make_config({"settings": {"fidelity": "128"}, "fidelity": LEVELS, "surrogate": {"trend": False}})
+    records = [
+        Record(candidate, RecordStatus.DONE, "", cpu_seconds=seconds * (1 if plan.number == 0 else 50))
+        for plan in plans
+        for entry in plan.entries
+        for candidate in entry.candidates(config, "lagp")
+        for seconds in [2.5 if entry.level == "eikonal" else 10.0]
+    ]
+    measured = replace(learned, prospects=KnownRecords(records))
+    assert saved_for_optimum(measured, plans, config, SPACE).n_campaign == 12 + 6 + 32 * 0.25
+
+
 def test_lower_levels_and_what_fails_count_for_nothing_found(known: tuple[Learned, list[Plan]]) -> None:
     learned, _ = known
     cheap = replace(learned, training=replace(learned.training, levels=(0.5,) * 24 + (1.0,) * 8))

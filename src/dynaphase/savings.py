@@ -8,25 +8,32 @@ orders, the draws give the interval: it holds what the surrogate does not know, 
 **Accuracy.**  Surrogates are fitted to random subsets of the first random design and judged on the same held-out
 compositions.  With the power law :math:`e = a\,n^{-b}` through their errors, random search has the final error at
 :math:`n = (a/e)^{1/b}`.  The interval is a bootstrap over subsets and held-out compositions.
+
+A composition counts as one where it is simulated at the level of fidelity that counts; at a lower level it counts by
+its cost relative to that, as in the budget (`dynaphase.levels`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from math import fsum
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from dynaphase.assessment import reference_point, simulated_responses
+from dynaphase.composition import Composition
 from dynaphase.config import CampaignConfig
+from dynaphase.levels import costs_of, level_value, measured_costs
 from dynaphase.pareto import hypervolume
 from dynaphase.probabilities import draw_responses
+from dynaphase.records import Record
 from dynaphase.rounds import Plan, Role
 from dynaphase.space import CompositionSpace
 from dynaphase.surrogate import SurrogateOptions, compare, fit_surrogate
-from dynaphase.training import RECOMMENDED_FOR, Learned
+from dynaphase.training import RECOMMENDED_FOR, Learned, Table
 
 __all__ = ["Saving", "random_search_length", "saved_for_accuracy", "saved_for_optimum"]
 
@@ -50,7 +57,7 @@ LEAST_FIRST: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Saving:
-    """What a campaign took and what random search would have needed for the same, in compositions.
+    """What a campaign took and what random search would have needed for the same, in compositions at the top level.
 
     `n_random`, `ratio` and their 90 % intervals are None where nothing can be said, and `note` tells why.  Where
     `is_bound`, the search was given up: more than that; where `has_open_end`, this holds for the upper end alone.
@@ -59,7 +66,8 @@ class Saving:
     target: str
     """``optimum``, or the name of the target whose accuracy counts."""
     method: str
-    n_campaign: int
+    n_campaign: float
+    """Lower levels of fidelity count by their cost, so that it need not be whole; whole numbers are ``int``."""
     n_random: float | None = None
     n_random_interval_90: tuple[float, float] | None = None
     is_bound: bool = False
@@ -91,9 +99,20 @@ def saved_for_optimum(
 ) -> Saving:
     """Compositions that random search needs for the campaign's final hypervolume.
 
-    Everything that the campaign asked for counts on its side: held-out, reference, confirmation and failed ones
-    (`n_failed` compositions, all of whose simulations failed).  A random search is followed among compositions that are
-    expected to succeed, and charged the share of failures of the campaign's own random compositions.
+    Everything that the campaign asked for counts on its side, by its cost: held-out, reference, confirmation and failed
+    ones.  A random search is followed at the top level among compositions that are expected to succeed, and charged the
+    share of failures of the campaign's own random compositions, those of the first design and the held-out ones.
+
+    Parameters
+    ----------
+    learned : Learned
+        The final surrogate.  Its prospects hold the records from which failures are counted.
+    plans : sequence of Plan
+        All rounds.
+    config : CampaignConfig
+    space : CompositionSpace
+    n_failed : int
+        Random compositions all of whose simulations failed; read only where `learned` has no prospects.
     """
     asked = dict(pair for plan in plans for pair in plan.asked)
     known = [composition for composition in simulated_responses(learned)[0] if space.contains(composition)]
@@ -102,7 +121,9 @@ def saved_for_optimum(
         "random orders on draws of the final surrogate, until the hypervolume of S and log₁₀ σ over "
         f"({reference[0]:.3g}, {reference[1]:.3g}), the medians of the first design, is as large"
     )
-    saving = Saving("optimum", method, len(asked))
+    costs = _costs(learned, plans, config, space)
+    entries = {(entry.composition, entry.level) for plan in plans for entry in plan.entries}
+    saving = Saving("optimum", method + _by_cost(config), _counted(costs[level] for _, level in entries))
     rng = np.random.default_rng(config.seed)
     pool = learned.promising(space.sobol(N_POOL, config.seed))
     drawn = draw_responses(learned, [*known, *pool], RECOMMENDED_FOR, N_DRAWS, rng)
@@ -113,6 +134,8 @@ def saved_for_optimum(
         return replace(saving, note="no draw of the surrogate has anything beyond the first design's medians")
     lengths = lengths[np.isfinite(lengths)]
     random_ones = [c for c, role in asked.items() if role in (Role.INITIAL, Role.HELD_OUT)]
+    if learned.prospects is not None:
+        n_failed = _n_failed(random_ones, learned.prospects.records.values())
     share_failed = min(0.95, n_failed / max(len(random_ones), 1)) if n_failed else 0.0
     low, middle, high = np.quantile(lengths, [0.05, 0.5, 0.95])
     return replace(
@@ -153,32 +176,79 @@ def _median_length(found: FloatArray, pool: FloatArray, reference: FloatArray, r
 def saved_for_accuracy(
     learned: Learned, plans: Sequence[Plan], config: CampaignConfig, names: Sequence[str]
 ) -> list[Saving]:
-    """Compositions to learn from that random search needs for the campaign's held-out error, one a target."""
+    """Compositions to learn from that random search needs for the campaign's held-out error, one a target.
+
+    Both sides count the levels of fidelity of what they learn from by cost; random search has the first design's mix.
+    """
     first = {composition for composition, role in plans[0].asked if role is Role.INITIAL}
     rows = np.array([composition in first for composition in learned.training.compositions])
     available = list(
         dict.fromkeys(c for c, is_first in zip(learned.training.compositions, rows, strict=True) if is_first)
     )
-    method = "power law through the held-out errors of random subsets of the first design"
-    savings = [Saving(name, method, learned.training.n_compositions) for name in names]
+    method = "power law through the held-out errors of random subsets of the first design" + _by_cost(config)
+    costs = {
+        level_value(config, level): cost
+        for level, cost in _costs(learned, plans, config, learned.features.space).items()
+    }
+    n_learned = _counted(_costs_of_rows(learned.training, np.ones(len(rows), dtype=bool), costs))
+    savings = [Saving(name, method, n_learned) for name in names]
     if config.design.method != "random":
         return [replace(s, note="the first design is not random") for s in savings]
     if len(available) < LEAST_FIRST:
         note = f"the first design has {len(available)} compositions, and a learning curve needs {LEAST_FIRST}"
         return [replace(s, note=note) for s in savings]
-    sizes, squares = _subset_errors(learned, available, config, names)
+    sizes, squares = _subset_errors(learned, available, config, names, costs)
     found = []
     for t, saving in enumerate(savings):
         comparison = learned.comparisons[saving.target]
         observed, predicted = comparison.on_quoted_scale()
-        found.append(_from_curve(saving, sizes, squares[:, :, t], (observed - predicted) ** 2, len(available)))
+        found.append(_from_curve(saving, sizes, squares[:, :, t], (observed - predicted) ** 2))
     return found
 
 
+def _costs(
+    learned: Learned, plans: Sequence[Plan], config: CampaignConfig, space: CompositionSpace
+) -> dict[str | None, float]:
+    """Cost of a simulation at each level relative to the top: as stated, or as the first design measured it."""
+    records = {} if learned.prospects is None else learned.prospects.records
+    first = {candidate.key for candidate in plans[0].candidates(config, space.system.name)}
+    measured = measured_costs(config, [record for key, record in records.items() if key in first])
+    return costs_of(config, [{"costs": measured}])
+
+
+def _costs_of_rows(table: Table, rows: npt.NDArray[np.bool_], costs: Mapping[float, float]) -> list[float]:
+    """Cost of each composition at each level among some rows of a table."""
+    chosen = {(table.compositions[row], table.levels[row]) for row in np.flatnonzero(rows)}
+    return [costs[level] for _, level in chosen]
+
+
+def _counted(costs: Iterable[float]) -> float:
+    """Sum of costs to a tenth; an integer where it is whole."""
+    total = round(fsum(costs), 1)
+    return int(total) if total.is_integer() else total
+
+
+def _by_cost(config: CampaignConfig) -> str:
+    return "; lower levels of fidelity count by their cost" if config.fidelity.levels else ""
+
+
+def _n_failed(compositions: Sequence[Composition], records: Iterable[Record]) -> int:
+    """How many of the compositions were simulated and failed every time."""
+    has_failed: dict[Composition, bool] = {}
+    for record in records:
+        composition = record.candidate.composition
+        has_failed[composition] = has_failed.get(composition, True) and record.is_failed
+    return sum(has_failed.get(composition, False) for composition in compositions)
+
+
 def _subset_errors(
-    learned: Learned, available: Sequence[Any], config: CampaignConfig, names: Sequence[str]
+    learned: Learned,
+    available: Sequence[Composition],
+    config: CampaignConfig,
+    names: Sequence[str],
+    costs: Mapping[float, float],
 ) -> tuple[FloatArray, FloatArray]:
-    """Sizes (k,) and squared held-out errors (k, subsets, targets, held-out), each on the quoted scale."""
+    """Mean cost (k,) and squared held-out errors (k, subsets, targets, held-out) of k sizes, on the quoted scale."""
     rng = np.random.default_rng(config.seed)
     targets = list(learned.surrogate.targets)
     columns = [[target.name for target in targets].index(name) for name in names]
@@ -190,12 +260,13 @@ def _subset_errors(
     )
     sizes = sorted({max(6, round(share * len(available))) for share in SUBSET_SHARES})
     compositions = learned.training.compositions
-    squares = []
+    squares, taken = [], []
     for size in sizes:
-        of_size = []
+        of_size, spent = [], []
         for _ in range(N_SUBSETS if size < len(available) else 1):
             subset = {available[index] for index in rng.permutation(len(available))[:size]}
             rows = np.array([composition in subset for composition in compositions])
+            spent.append(fsum(_costs_of_rows(learned.training, rows, costs)))
             surrogate = fit_surrogate(
                 learned.training.X[rows], learned.training.Y[rows][:, columns], chosen, config.seed, options
             )
@@ -203,16 +274,20 @@ def _subset_errors(
             of_size.append([np.subtract(*found[name].on_quoted_scale()) ** 2 for name in names])
         of_size += of_size[:1] * (N_SUBSETS - len(of_size))
         squares.append(of_size)
-    return np.array(sizes, dtype=float), np.array(squares)
+        taken.append(float(np.mean(spent)))
+    return np.array(taken), np.array(squares)
 
 
-def _from_curve(saving: Saving, sizes: FloatArray, squares: FloatArray, final: FloatArray, n_first: int) -> Saving:
-    """Where the curve of the subsets' errors (k, subsets, held-out) reaches that of `final` (held-out,)."""
+def _from_curve(saving: Saving, sizes: FloatArray, squares: FloatArray, final: FloatArray) -> Saving:
+    """Where the curve of the subsets' errors (k, subsets, held-out) reaches that of `final` (held-out,).
+
+    The last of the `sizes` (k,) is that of the whole first design.
+    """
     rng = np.random.default_rng(0)
     n_subsets, n_held_out = squares.shape[1:]
     if len(final) != n_held_out:
         return replace(saving, note="some held-out compositions have no usable value")
-    found, slopes, furthest = [], [], FURTHEST * n_first
+    found, slopes, furthest = [], [], FURTHEST * sizes[-1]
     for b in range(N_BOOTSTRAP + 1):
         rows = rng.integers(n_held_out, size=n_held_out) if b else np.arange(n_held_out)
         picked = np.array([rng.integers(n_subsets, size=n_subsets) if b else np.arange(n_subsets) for _ in sizes])

@@ -43,7 +43,7 @@ class SavingRow:
     """One answer to what random search would have needed."""
 
     question: str
-    n_campaign: int
+    n_campaign: float
     times: str
     """The ratio in words."""
     interval: str
