@@ -10,23 +10,22 @@ from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
-import numpy as np
 import pytest
 from tests.conftest import tiny, tiny_physical
 
 from dynaphase import recommend
 from dynaphase.campaign import Campaign
 from dynaphase.errors import CampaignError
+from dynaphase.probabilities import probability_beats
 from dynaphase.records import Candidate, Record, RecordStatus
 from dynaphase.report import evidence as evidence_module
 from dynaphase.report import write_report
-from dynaphase.report.answer import find_answer, probability_of_gain
+from dynaphase.report.answer import find_answer
 from dynaphase.report.evidence import BOX, CERAMIC, SCORE, Evidence, gather
-from dynaphase.report.formats import conductivity, decimals, formula_html, score
+from dynaphase.report.formats import conductivity, decimals, formula_html, percent, score
 from dynaphase.report.foundation import find_foundation
 from dynaphase.report.page import render
 from dynaphase.store import Store
-from dynaphase.surrogate import JointPosterior
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -193,20 +192,19 @@ def test_a_recommendation_that_was_simulated_shows_both(evidence: Evidence) -> N
     assert f"simulated to confirm, it gave {score(point.values[SCORE])}" in page.prose
 
 
-def test_the_probability_of_a_gain_follows_the_joint_posterior(evidence: Evidence) -> None:
+def test_the_head_and_the_table_say_the_same_of_the_reference(evidence: Evidence, page: Page) -> None:
+    answer = find_answer(evidence)
+    assert answer is not None
     assert evidence.learned is not None
-
-    class Known:
-        n_dimensions = len(evidence.learned.features.names)
-
-        def posterior(self, X: object, targets: object, n_replicates: int) -> JointPosterior:
-            covariance = np.array([[0.5, 0.3], [0.3, 0.6]])
-            return JointPosterior(np.array([[0.0, 1.0]] * 3), np.array([covariance] * 3), np.full((3, 2), 0.25))
-
-    learned = replace(evidence.learned, surrogate=Known())  # type: ignore[arg-type]
-    found = probability_of_gain(learned, evidence, evidence.recommended[0])
-    # variance 0.5 + 0.6 − 2·0.3 + 2·0.25 = 1: Φ(1)
-    assert found == pytest.approx(dict.fromkeys((SCORE, BOX, CERAMIC), 0.8413447), abs=1e-6)
+    of_forecast = answer.forecast.probability_beats_reference
+    assert of_forecast is not None
+    assert {name: answer.probabilities[name] for name in of_forecast} == pytest.approx(dict(of_forecast), abs=1e-9)
+    assert answer.probability_of_both == answer.probabilities["both"]
+    most = max(item.probability_beats_reference["both"] for item in evidence.recommended)  # type: ignore[index]
+    assert answer.probability_of_both == pytest.approx(most, abs=0.011)
+    [box] = probability_beats(evidence.learned, evidence.system.reference, [answer.forecast.composition], [BOX])
+    for name, p in ((SCORE, of_forecast[SCORE]), (CERAMIC, of_forecast[CERAMIC]), (BOX, box[BOX])):
+        assert f"probability of beating the reference: {percent(p)}" in page.prose, name
 
 
 @pytest.mark.usefixtures("undrawn")
