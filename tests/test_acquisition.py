@@ -18,8 +18,8 @@ from dynaphase.acquisition import (
     Random,
     Sobol,
     acquisition_from_name,
-    condition,
 )
+from dynaphase.acquisition.conditioning import Conditioned
 from dynaphase.errors import ConfigError, FitError, InputError
 from dynaphase.surrogate import Identity, JointPosterior, Scale, Target
 
@@ -45,6 +45,12 @@ def joint(*covariances: np.ndarray, noise: float = 1e-4, mean: np.ndarray | None
     return JointPosterior(np.zeros((t, n)) if mean is None else mean, stack, np.full((t, n), noise), scales)
 
 
+def observed(stack: np.ndarray, noise: np.ndarray, index: int) -> np.ndarray:
+    """Covariances (t, n, n) after an observation of candidate `index`, textbook formula."""
+    pairs = zip(stack, noise[:, index], strict=True)
+    return np.stack([c - np.outer(c[:, index], c[index]) / (c[index, index] + r) for c, r in pairs])
+
+
 GOALS = {"hypervolume": Goal.parse(["max t0", "min t1"]), "thompson": Goal.parse(["max t0", "max t1"])}
 
 
@@ -65,9 +71,11 @@ def test_conditioning_one_by_one_equals_conditioning_at_once() -> None:
     X = RNG(0).random((12, 2))
     start = np.stack([covariance(X, X), covariance(X, X, 0.6)])
     noise = RNG(1).uniform(0.01, 0.5, (2, 12))
-    found = start.copy()
+    known = Conditioned(JointPosterior(np.zeros((2, 12)), start, noise))
     for index in (3, 7, 3):
-        condition(found, noise, index)
+        known.observe([index], noise[:, [index]])
+    found = known.between(np.arange(12), np.arange(12))
+    assert known.variance == pytest.approx(np.einsum("tnn->tn", found), abs=1e-12)
     rows = [3, 7, 3]
     for before, r, after in zip(start, noise, found, strict=True):
         cross = before[:, rows]
@@ -76,18 +84,17 @@ def test_conditioning_one_by_one_equals_conditioning_at_once() -> None:
 
 
 def test_a_candidate_known_exactly_teaches_nothing() -> None:
-    start = np.diag([0.0, 1.0])[None]
-    found = start.copy()
-    condition(found, np.zeros((1, 2)), 0)
-    assert np.array_equal(found, start)
+    known = Conditioned(joint(np.diag([0.0, 1.0])))
+    known.observe([0])
+    assert np.array_equal(known.between([0, 1], [0, 1])[0], np.diag([0.0, 1.0]))
 
 
 def test_two_points_in_closed_form() -> None:
     # var(b | a) = 1.5 − 1.2²/(2 + 0.5), and c is independent of both
     c = np.array([[2.0, 1.2, 0.0], [1.2, 1.5, 0.0], [0.0, 0.0, 0.9]])
-    found = np.stack([c])
-    condition(found, np.full((1, 3), 0.5), 0)
-    assert found[0, 1, 1] == pytest.approx(1.5 - 1.44 / 2.5)
+    known = Conditioned(joint(c))
+    known.observe([0], np.array([[0.5]]))
+    assert known.variance[0] == pytest.approx([2 - 4 / 2.5, 1.5 - 1.44 / 2.5, 0.9])
     pool = Pool(np.eye(3), joint(c, noise=0.5))
     assert MaxVariance().select(pool, 2, RNG(0)).tolist() == [0, 1]
     exact = Pool(np.eye(3), joint(c, noise=0.0))  # 1.5 − 1.44/2 = 0.78 < 0.9

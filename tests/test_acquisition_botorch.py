@@ -10,9 +10,9 @@ import pytest
 
 from dynaphase.acquisition import Goal, Hypervolume, Pool
 from dynaphase.acquisition.aims import derived_reference
-from dynaphase.acquisition.boxes import hypervolume
 from dynaphase.acquisition.improvement import log_expected_improvement
 from tests.test_acquisition import joint
+from tests.test_acquisition_goal import volume
 
 RNG = np.random.default_rng
 
@@ -29,7 +29,7 @@ def test_hypervolume_and_reference(m: int) -> None:
     front = tensor[is_non_dominated(tensor)]
     reference = infer_reference_point(front)
     assert derived_reference(values) == pytest.approx(reference.numpy())
-    assert hypervolume(values, reference.numpy()) == pytest.approx(Theirs(reference).compute(front))
+    assert volume(values, reference.numpy()) == pytest.approx(Theirs(reference).compute(front))
 
 
 def test_logarithmic_expected_improvement() -> None:

@@ -16,10 +16,9 @@ from dynaphase.acquisition import (
     Random,
     Sobol,
     Thompson,
-    condition,
 )
 from dynaphase.surrogate import Identity, JointPosterior, Scale, Target
-from tests.test_acquisition import covariance
+from tests.test_acquisition import covariance, observed
 
 RNG = np.random.default_rng
 ALL = [MaxVariance(), IntegratedVariance(), Hypervolume(), ExpectedImprovement(), Thompson()]
@@ -36,7 +35,7 @@ def two_levels(
     stack = np.stack([c, c])
     noise = np.full((2, 2 * n), 1e-3)
     for index in seen or {}:
-        condition(stack, noise, index)
+        stack = observed(stack, noise, index)
     mean = np.tile(np.stack([np.sin(6 * x[:, 0]), np.cos(6 * x[:, 0])]), 2)
     scales = [Scale(Target(name, Identity(), "")) for name in ("a", "b")]
     top = np.tile(np.arange(n), 2)
@@ -101,8 +100,7 @@ def test_integrated_variance_for_its_cost_by_brute_force() -> None:
 
     def gain(index: int) -> float:
         before = pool.posterior.covariance  # type: ignore[union-attr]
-        after = before.copy()
-        condition(after, pool.posterior.noise, index)  # type: ignore[union-attr]
+        after = observed(before, pool.posterior.noise, index)  # type: ignore[union-attr]
         removed = sum(np.trace((b - a)[:10, :10]) for b, a in zip(before, after, strict=True))
         return float(removed / pool.costs[index])
 

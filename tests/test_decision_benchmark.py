@@ -22,6 +22,8 @@ from decisions.peers import OptunaTPE, ScikitLearn, missing_peers  # noqa: E402
 from decisions.play import play_learning, play_search  # noqa: E402
 from decisions.steered import Steered  # noqa: E402
 from decisions.strategies import FixedOrder, RandomOrder, SobolOrder, Strategy  # noqa: E402
+from dynaphase import pareto  # noqa: E402
+from dynaphase.acquisition.boxes import Boxes  # noqa: E402
 from dynaphase.errors import InputError  # noqa: E402
 
 
@@ -46,6 +48,13 @@ def test_hypervolume_agrees_with_botorch(n_objectives: int) -> None:
     assert hypervolume(values, reference) == pytest.approx(expected, rel=1e-12)
     grown = growing_hypervolume(values, range(40), reference)
     assert grown[-1] == pytest.approx(expected, rel=1e-12)
+    boxes, ours = Boxes(reference), 0.0
+    for row in values:
+        ours += float(boxes.improvement(row[None, None])[0, 0])
+        boxes.insert(row[None])
+    assert ours == pytest.approx(expected, rel=1e-12)
+    if n_objectives == 2:
+        assert pareto.hypervolume(values, reference) == pytest.approx(expected, rel=1e-12)
     assert (np.diff(grown) >= 0).all()
     assert grown[9] == pytest.approx(hypervolume(values[:10], reference), rel=1e-12)
 

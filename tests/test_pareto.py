@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from dynaphase.pareto import hypervolume, hypervolume_improvement, is_pareto_optimal
+from dynaphase.acquisition.boxes import Boxes
+from dynaphase.pareto import hypervolume, is_pareto_optimal
 
 tables = arrays(float, st.tuples(st.integers(1, 25), st.integers(1, 3)), elements=st.integers(0, 6).map(float))
 
@@ -33,4 +34,7 @@ def test_the_hypervolume_counts_the_cells_below_the_front(values: np.ndarray, ed
 def test_an_improvement_is_the_difference_of_two_hypervolumes(values: np.ndarray, points: np.ndarray) -> None:
     before = hypervolume(values, [1.5, 0.5])
     expected = [hypervolume([*values, point], [1.5, 0.5]) - before for point in points]
-    assert hypervolume_improvement(points, values, [1.5, 0.5]).tolist() == expected
+    boxes = Boxes([1.5, 0.5])
+    for value in values:
+        boxes.insert(value[None])
+    assert boxes.improvement(points[None])[0].tolist() == expected

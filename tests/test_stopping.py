@@ -8,7 +8,7 @@ import pytest
 
 from dynaphase.config import PRESETS, CampaignConfig, make_config
 from dynaphase.errors import ConfigError
-from dynaphase.stopping import StopReason, covers_too_little, n_final, stop_reason, verdict
+from dynaphase.stopping import StopReason, covers_too_little, n_final, verdict
 from dynaphase.validation import accuracy_intervals, agreement, coverage_of
 
 DESIGN = {"n_initial": 12, "n_held_out": 6, "n_replicates": 2}
@@ -16,6 +16,13 @@ DESIGN = {"n_initial": 12, "n_held_out": 6, "n_replicates": 2}
 
 def config(**stop: object) -> CampaignConfig:
     return make_config({"model": "paper", "design": DESIGN, "stop": {"budget": 100, "confidence": 0.5} | stop})
+
+
+def stop_reason(
+    config: CampaignConfig, assessments: list[dict[str, Any]], n: float, **used: float
+) -> StopReason | None:
+    found = verdict(config, assessments, n, **used)
+    return None if found is None else found.reason
 
 
 def errors(*worst: float, r: float = 0.9) -> list[dict[str, Any]]:

@@ -11,9 +11,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from dynaphase.acquisition.boxes import Boxes
 from dynaphase.composition import Composition
 from dynaphase.config import CampaignConfig
-from dynaphase.pareto import hypervolume, hypervolume_improvement, is_pareto_optimal
+from dynaphase.pareto import hypervolume
 from dynaphase.probabilities import draw_responses
 from dynaphase.rounds import Plan, Role
 from dynaphase.space import CompositionSpace
@@ -127,19 +128,19 @@ def expected_gain(learned: Learned, space: CompositionSpace, reference: FloatArr
     drawn = draw_responses(learned, [*known, *pool], RECOMMENDED_FOR, N_DRAWS, np.random.default_rng(0))
     score = learned.surrogate.fitted[RECOMMENDED_FOR[0]].target.transform
     values = np.stack([score.inverse(drawn[:, 0]), drawn[:, 1]], axis=-1)
-    fronts, points = [draw[: len(known)] for draw in values], values[:, len(known) :]
+    fronts, points = values[:, : len(known)], values[:, len(known) :]
     present = float(np.mean([hypervolume(front, reference) for front in fronts]))
     if present <= 0:
         return None
+    boxes = Boxes(reference, N_DRAWS)
+    for index in np.argsort(-fronts[..., 1].mean(axis=0)):  # in this order few boxes are cut twice
+        boxes.insert(fronts[:, index])
     total = 0.0
     for _ in range(min(batch, len(pool))):
-        gains = np.mean(
-            [hypervolume_improvement(p, front, reference) for p, front in zip(points, fronts, strict=True)], axis=0
-        )
+        gains = boxes.improvement(points).mean(axis=0)
         best = int(np.argmax(gains))
         total += float(gains[best])
-        fronts = [np.vstack([front, p[best]]) for front, p in zip(fronts, points, strict=True)]
-        fronts = [front[is_pareto_optimal(front)] for front in fronts]
+        boxes.insert(points[:, best])
     return total / present
 
 

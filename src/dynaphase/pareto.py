@@ -1,11 +1,17 @@
-"""Trade-offs between targets: what is not beaten in everything at once."""
+"""Trade-offs between targets: what is not beaten in everything at once.
+
+The area of what was found is measured here, in two objectives.  What further points would add to many sets at once, in
+two or three, is the business of `dynaphase.acquisition.boxes`.  The benchmarks of decisions slice volumes by a routine
+of their own (``benchmarks/decisions/hypervolume.py``): what judges the choices shares no code with what makes them, and
+the tests hold the three against each other.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["hypervolume", "hypervolume_improvement", "is_pareto_optimal"]
+__all__ = ["hypervolume", "is_pareto_optimal"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -49,28 +55,6 @@ def hypervolume(values: npt.ArrayLike, reference: npt.ArrayLike) -> float:
     """
     steps, heights = _staircase(np.asarray(values, dtype=float), np.asarray(reference, dtype=float))
     return float(np.diff(steps) @ heights[:-1])
-
-
-def hypervolume_improvement(points: npt.ArrayLike, values: npt.ArrayLike, reference: npt.ArrayLike) -> FloatArray:
-    """What each point alone would add to the hypervolume of the rows of `values`.
-
-    Parameters
-    ----------
-    points : array_like, shape (..., 2)
-    values : array_like, shape (n, 2)
-    reference : array_like, shape (2,)
-
-    Returns
-    -------
-    ndarray, shape (...)
-    """
-    new, origin = np.asarray(points, dtype=float), np.asarray(reference, dtype=float)
-    steps, heights = _staircase(np.asarray(values, dtype=float), origin)
-    x, y = new[..., 0] - origin[0], new[..., 1] - origin[1]
-    added = np.zeros(x.shape)
-    for left, right, height in zip(steps, np.append(steps[1:], np.inf), heights, strict=True):
-        added += np.clip(np.minimum(x, right) - left, 0, None) * np.clip(y - height, 0, None)
-    return added
 
 
 def _staircase(values: FloatArray, reference: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -23,7 +23,7 @@ from dynaphase.config import CampaignConfig
 from dynaphase.validation.arrays import NO_INTERVAL
 from dynaphase.validation.bootstrap import AccuracyIntervals, accuracy_intervals
 
-__all__ = ["StopReason", "Verdict", "covers_too_little", "n_final", "stop_reason", "verdict"]
+__all__ = ["StopReason", "Verdict", "covers_too_little", "n_final", "verdict"]
 
 NOMINAL: Final = 0.9
 """What the intervals of a prediction are meant to cover."""
@@ -55,14 +55,6 @@ class Verdict:
     reason: StopReason
     words: str
     """The same with its figures, to follow "stopped because"."""
-
-
-def stop_reason(
-    config: CampaignConfig, assessments: Sequence[Assessment], n_planned: float, cpu_hours: float = 0.0
-) -> StopReason | None:
-    """Whether a campaign is finished after its latest assessment; see `verdict`."""
-    found = verdict(config, assessments, n_planned, cpu_hours)
-    return None if found is None else found.reason
 
 
 def verdict(

@@ -11,7 +11,7 @@ with indices.  It knows no Gaussian process: the posterior is arrays, so closed 
 ``levels``          several levels of fidelity: which row of a composition, and the least share of the top
 ``variance``        `MaxVariance`, `IntegratedVariance`
 ``improvement``     `ExpectedImprovement` of one objective
-``boxes``           hypervolumes, by boxes that no point dominates
+``boxes``           what points add to hypervolumes, by boxes that no point dominates
 ``draws``           joint draws of the objectives, candidate after candidate
 ``hypervolume``     `Hypervolume`: noisy expected improvement of the hypervolume
 ``thompson``        `Thompson`: the best of one draw each
@@ -22,7 +22,6 @@ with indices.  It knows no Gaussian process: the posterior is arrays, so closed 
 
 from __future__ import annotations
 
-from dynaphase.acquisition.conditioning import condition
 from dynaphase.acquisition.goal import Constraint, Goal, Objective
 from dynaphase.acquisition.hypervolume import Hypervolume
 from dynaphase.acquisition.improvement import ExpectedImprovement
@@ -47,6 +46,5 @@ __all__ = [
     "Sobol",
     "Thompson",
     "acquisition_from_name",
-    "condition",
     "make_pool",
 ]

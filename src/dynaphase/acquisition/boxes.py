@@ -1,4 +1,4 @@
-"""Hypervolumes, by boxes that no point dominates; large is good.
+"""What points add to hypervolumes, by boxes that no point dominates; large is good.
 
 The region above a reference point that no point of a set dominates is kept as disjoint boxes [l, u).  A further point
 y dominates [l, min(u, y)) of each box; what is left of it is again at most m boxes,
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from dynaphase.surrogate.targets import FloatArray
 
-__all__ = ["Boxes", "hypervolume"]
+__all__ = ["Boxes"]
 
 
 class Boxes:
@@ -65,12 +65,3 @@ class Boxes:
                 volume = volume * side
             total += volume
         return total
-
-
-def hypervolume(points: npt.ArrayLike, reference: npt.ArrayLike) -> float:
-    """Volume that `points` (n, m) dominate above `reference` (m,), large is good."""
-    boxes, total = Boxes(reference), 0.0
-    for point in np.asarray(points, dtype=float):
-        total += float(boxes.improvement(point[None, None])[0, 0])
-        boxes.insert(point[None])
-    return total

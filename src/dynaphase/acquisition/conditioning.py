@@ -21,7 +21,7 @@ from dynaphase.surrogate.gaussian import EXACT, lower_root
 from dynaphase.surrogate.prediction import JointPosterior
 from dynaphase.surrogate.targets import FloatArray
 
-__all__ = ["Conditioned", "condition"]
+__all__ = ["Conditioned"]
 
 
 class Conditioned:
@@ -94,12 +94,3 @@ class Conditioned:
         self.factors = np.concatenate([self.factors, added], axis=1)
         self.variance = (self.variance - np.einsum("tkn,tkn->tn", added, added)).clip(0)
         return added
-
-
-def condition(covariance: FloatArray, noise: FloatArray, index: int) -> None:
-    """Update a dense `covariance` (t, n, n) in place for an observation of candidate `index` with `noise` (t, n)."""
-    for target, r in enumerate(noise[:, index]):
-        column = covariance[target, :, index]
-        total = column[index] + r
-        if total > 0:  # a candidate known exactly teaches nothing
-            covariance[target] -= np.outer(column, column / total)

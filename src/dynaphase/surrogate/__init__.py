@@ -5,6 +5,7 @@ Takes arrays, knows nothing of records or campaigns; importing it loads neither 
 ================  ======================================================================
 ``targets``       what is modelled, and on which scale
 ``gaussian``      factors of covariances, joint draws
+``matern``        Matérn covariance in closed form
 ``scatter``       how noisy one run is, wherever it lies
 ``replicates``    several seeds of one composition → mean response and its noise
 ``gp``            the Gaussian process of one target and its priors

@@ -30,6 +30,7 @@ from scipy.special import expit, log_expit
 
 from dynaphase.errors import FitError
 from dynaphase.surrogate.gp import LogNormal
+from dynaphase.surrogate.matern import matern_52, matern_52_slope
 from dynaphase.surrogate.targets import FloatArray
 
 __all__ = [
@@ -94,8 +95,7 @@ def prior_medians(n_dimensions: int) -> FloatArray:
 
 def covariance(theta: FloatArray, left: FloatArray, right: FloatArray) -> FloatArray:
     """Prior covariance of f between `left` (n, d) and `right` (m, d), shape (n, m)."""
-    s = _scaled_distance(theta, left, right)
-    return np.asarray(_VARIANCE_OF_CONSTANT + np.exp(theta[-1]) * (1 + s + s**2 / 3) * np.exp(-s))
+    return np.asarray(_VARIANCE_OF_CONSTANT + np.exp(theta[-1]) * matern_52(_distance(theta, left, right)))
 
 
 def approximate(
@@ -200,18 +200,18 @@ def evidence_and_gradient(
     found = approximate(K, n_yes, n_trials, start)
     half = solve_triangular(found.factor, np.diag(found.root), lower=True)
     outer = np.outer(found.alpha, found.alpha) - half.T @ half
-    s = _scaled_distance(theta, X, X)
-    common = outer * (np.exp(theta[-1]) * (5 / 3) * (1 + s) * np.exp(-s))
+    common = outer * (np.exp(theta[-1]) * matern_52_slope(_distance(theta, X, X)))
     lengths = np.einsum("ij,kij->k", common, squares) * np.exp(-2 * theta[:-1])
     amplitude = float((outer * (K - _VARIANCE_OF_CONSTANT)).sum())
     return found, 0.5 * np.append(lengths, amplitude)
 
 
-def _scaled_distance(theta: FloatArray, left: FloatArray, right: FloatArray) -> FloatArray:
+def _distance(theta: FloatArray, left: FloatArray, right: FloatArray) -> FloatArray:
+    """In lengths, shape (n, m)."""
     from scipy.spatial.distance import cdist
 
     lengths = np.exp(theta[:-1])
-    return np.asarray(sqrt(5) * cdist(left / lengths, right / lengths))
+    return np.asarray(cdist(left / lengths, right / lengths))
 
 
 def _from_sites(

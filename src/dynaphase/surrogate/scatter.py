@@ -23,6 +23,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from dynaphase.surrogate.matern import matern_52 as _matern
 from dynaphase.surrogate.targets import FloatArray
 
 __all__ = ["Scatter", "fit_scatter"]
@@ -137,9 +138,3 @@ def _distance(left: FloatArray, right: FloatArray, lengths: FloatArray) -> Float
     from scipy.spatial.distance import cdist
 
     return cdist(left / lengths, right / lengths)
-
-
-def _matern(distance: FloatArray) -> FloatArray:
-    """M₅/₂ of a scaled distance."""
-    r = np.sqrt(5) * distance
-    return np.asarray((1 + r + r**2 / 3) * np.exp(-r))
