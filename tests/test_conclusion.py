@@ -10,9 +10,16 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from dynaphase import probabilities, steering
+from dynaphase import assessment, probabilities, steering
 from dynaphase import recommend as recommend_module
-from dynaphase.assessment import assess_further, expected_gain, reference_point, simulated_responses, strata_of
+from dynaphase.assessment import (
+    assess_further,
+    expected_gain,
+    front_runners,
+    reference_point,
+    simulated_responses,
+    strata_of,
+)
 from dynaphase.campaign import Campaign
 from dynaphase.config import PRESETS, CampaignConfig, make_config
 from dynaphase.display import in_times
@@ -20,7 +27,7 @@ from dynaphase.errors import Interrupted
 from dynaphase.features import FeatureMap
 from dynaphase.journal import read_journal
 from dynaphase.materials import get_system
-from dynaphase.pareto import hypervolume
+from dynaphase.pareto import hypervolume, is_pareto_optimal
 from dynaphase.probabilities import draw_responses, probability_beats, probability_pareto
 from dynaphase.records import Candidate, Record, RecordStatus
 from dynaphase.robustness import draw_candidates, is_drawn, robustness_of
@@ -193,6 +200,34 @@ def test_the_expected_gain_falls_to_nothing_where_all_is_known(known: tuple[Lear
     unsure = expected_gain(ignorant, SPACE, reference, 4)
     assert unsure is not None
     assert unsure > gain
+
+
+def test_many_simulated_compositions_do_not_make_a_large_covariance(
+    known: tuple[Learned, list[Plan]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned, plans = known
+    reference = reference_point(learned, plans)
+    n_drawn: list[int] = []
+
+    def counted(learned: Learned, compositions: list, *rest: object) -> np.ndarray:
+        n_drawn.append(len(compositions))
+        return draw_responses(learned, compositions, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(assessment, "draw_responses", counted)
+    whole = expected_gain(learned, SPACE, reference, 4)
+    monkeypatch.setattr(assessment, "N_KNOWN", 15)
+    few = expected_gain(learned, SPACE, reference, 4)
+    assert n_drawn[0] - n_drawn[1] == 44 - 15
+    assert n_drawn[1] <= 15 + assessment.N_POOL
+    assert few == pytest.approx(whole, rel=0.1)
+
+    simulated, values = simulated_responses(learned)
+    kept = front_runners(learned, simulated, 15)
+    assert len(kept) == 15
+    assert kept == [c for c in simulated if c in set(kept)], "in their order"
+    on_front = [c for c, is_best in zip(simulated, is_pareto_optimal(values), strict=True) if is_best]
+    assert set(on_front) <= set(kept)
+    assert front_runners(learned, simulated, 44) == simulated
 
 
 def test_the_assessment_holds_what_stopping_reads(known: tuple[Learned, list[Plan]]) -> None:

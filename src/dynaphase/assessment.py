@@ -14,7 +14,7 @@ import numpy.typing as npt
 from dynaphase.acquisition.boxes import Boxes
 from dynaphase.composition import Composition
 from dynaphase.config import CampaignConfig
-from dynaphase.pareto import hypervolume
+from dynaphase.pareto import hypervolume, is_pareto_optimal
 from dynaphase.probabilities import draw_responses
 from dynaphase.rounds import Plan, Role
 from dynaphase.space import CompositionSpace
@@ -22,7 +22,7 @@ from dynaphase.surrogate.replicates import group_rows
 from dynaphase.training import RECOMMENDED_FOR, Learned
 from dynaphase.validation.strata import coverage_of
 
-__all__ = ["assess_further", "expected_gain", "reference_point", "simulated_responses", "strata_of"]
+__all__ = ["assess_further", "expected_gain", "front_runners", "reference_point", "simulated_responses", "strata_of"]
 
 FloatArray = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -37,6 +37,11 @@ N_POOL: Final = 512
 """Compositions among which the next batch is expected to gain."""
 
 N_DRAWS: Final = 64
+
+N_KNOWN: Final = 512
+"""Simulated compositions that are drawn jointly; of more than these, those that may be on the front."""
+
+_OPTIMISM: Final = 2.0
 
 
 def assess_further(
@@ -120,11 +125,13 @@ def expected_gain(learned: Learned, space: CompositionSpace, reference: FloatArr
 
     The noisy expected hypervolume improvement of a batch (doi:10.48550/arXiv.2105.08195): in every joint draw of the
     smooth responses, what the batch adds over what the *same draw* gives the simulated compositions, averaged.  The
-    batch is chosen greedily from a Sobol pool, without compositions that are expected to fail.
+    batch is chosen greedily from a Sobol pool, without compositions that are expected to fail.  Memory is that of a
+    covariance of at most `N_KNOWN` + `N_POOL` compositions, however many were simulated: see `front_runners`.
     """
     simulated, _ = simulated_responses(learned)
-    known = [composition for composition in simulated if space.contains(composition)]
-    pool = [c for c in learned.promising(space.sobol(N_POOL, 0)) if c not in set(known)]
+    inside = [composition for composition in simulated if space.contains(composition)]
+    pool = [c for c in learned.promising(space.sobol(N_POOL, 0)) if c not in set(inside)]
+    known = front_runners(learned, inside, N_KNOWN)
     drawn = draw_responses(learned, [*known, *pool], RECOMMENDED_FOR, N_DRAWS, np.random.default_rng(0))
     score = learned.surrogate.fitted[RECOMMENDED_FOR[0]].target.transform
     values = np.stack([score.inverse(drawn[:, 0]), drawn[:, 1]], axis=-1)
@@ -142,6 +149,25 @@ def expected_gain(learned: Learned, space: CompositionSpace, reference: FloatArr
         total += float(gains[best])
         boxes.insert(points[:, best])
     return total / present
+
+
+def front_runners(learned: Learned, compositions: Sequence[Composition], n: int) -> list[Composition]:
+    """At most `n` of the compositions, those that may be on the Pareto front of S and σ of the ceramic, in their order.
+
+    Taken layer by layer: the front, the front of what is left, and so on, of responses that are two deviations better
+    than expected.  What lies behind `n` others in this sense adds nothing to the hypervolume of a joint draw but by
+    rare chance, while a covariance of all, and what it rests on, grows with the square of their number.
+    """
+    if len(compositions) <= n:
+        return list(compositions)
+    predictions = learned.predict(compositions)  # in chunks, marginals alone
+    found = [predictions[name] for name in RECOMMENDED_FOR]
+    hoped = np.column_stack([one.transformed_mean + _OPTIMISM * one.transformed_std for one in found])
+    left, kept = np.arange(len(compositions)), np.empty(0, dtype=np.intp)
+    while len(kept) < n:
+        is_front = is_pareto_optimal(hoped[left])
+        kept, left = np.concatenate([kept, left[is_front]]), left[~is_front]
+    return [compositions[index] for index in sorted(kept[:n].tolist())]
 
 
 def _compared(learned: Learned, name: str) -> list[Composition]:

@@ -23,7 +23,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from dynaphase.assessment import reference_point, simulated_responses
+from dynaphase.assessment import N_KNOWN, front_runners, reference_point, simulated_responses
 from dynaphase.composition import Composition
 from dynaphase.config import CampaignConfig
 from dynaphase.levels import costs_of, level_value, measured_costs
@@ -115,7 +115,8 @@ def saved_for_optimum(
         Random compositions all of whose simulations failed; read only where `learned` has no prospects.
     """
     asked = dict(pair for plan in plans for pair in plan.asked)
-    known = [composition for composition in simulated_responses(learned)[0] if space.contains(composition)]
+    inside = [composition for composition in simulated_responses(learned)[0] if space.contains(composition)]
+    known = front_runners(learned, inside, N_KNOWN)
     reference = reference_point(learned, plans)
     method = (
         "random orders on draws of the final surrogate, until the hypervolume of S and log₁₀ σ over "
