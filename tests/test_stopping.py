@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dynaphase import stopping
 from dynaphase.config import PRESETS, CampaignConfig, make_config
 from dynaphase.errors import ConfigError
 from dynaphase.stopping import StopReason, covers_too_little, n_final, verdict
-from dynaphase.validation import accuracy_intervals, agreement, coverage_of
+from dynaphase.validation import accuracy_intervals, agreement, bootstrap, coverage_of
+from dynaphase.validation.bootstrap import AccuracyIntervals
 
 DESIGN = {"n_initial": 12, "n_held_out": 6, "n_replicates": 2}
 
@@ -100,6 +102,51 @@ class TestWithConfidence:
         assert f"S nRMSE {figures['nrmse']:.3f} ({low:.3f}–{high:.3f})" in found.words
         assert "90 % confidence" in found.words
         assert "60 held-out compositions" in found.words
+
+
+class TestRepeatedLooks:
+    def test_an_accuracy_that_is_not_there_rarely_stops_a_campaign(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Eight looks with errors of their own at exactly the wanted nRMSE: wrong in all, by chance good in some."""
+        monkeypatch.setattr(bootstrap, "N_RESAMPLES", 300)
+        asked = config(r=0.5, nrmse=0.1, confidence=0.8, budget=10_000, patience=100)
+        truth, rng, n_trials, n_wrong = np.linspace(0, 1, 40), np.random.default_rng(7), 150, 0
+        for _ in range(n_trials):
+            history: list[dict[str, Any]] = []
+            for _ in range(8):
+                predicted = truth + 0.1 * rng.standard_normal(40)
+                found = agreement(truth, predicted)
+                pairs = {"observed": truth.tolist(), "predicted": predicted.tolist()}
+                history.append({"accuracy": {"S": {"r": found.r, "nrmse": found.nrmse}}, "held_out": {"S": pairs}})
+                if stop_reason(asked, history, 38) is StopReason.ACCURACY:
+                    n_wrong += 1
+                    break
+        assert n_wrong <= 0.2 * n_trials
+        assert n_wrong > 0.02 * n_trials, "or nothing would ever stop it"
+
+    @pytest.mark.parametrize("min_rounds", [0, 2])
+    def test_the_looks_share_the_error(self, min_rounds: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        levels: list[float] = []
+
+        def asked_for(observed: object, predicted: object, level: float) -> AccuracyIntervals:
+            levels.append(level)
+            return AccuracyIntervals((0.0, 1.0), (0.0, 1.0))
+
+        monkeypatch.setattr(stopping, "accuracy_intervals", asked_for)
+        asked = config(confidence=0.9, budget=10_000, min_rounds=min_rounds, patience=1000)
+        for n in range(1, 200):
+            assert stop_reason(asked, [judged(60, 0.02)] * n, 38) is None
+        one_sided = (1 - np.array(levels)) / 2
+        assert len(one_sided) == 199 - min_rounds
+        assert one_sided[:3] == pytest.approx([0.1 / 2, 0.1 / 6, 0.1 / 12])
+        assert 0.099 < one_sided.sum() < 0.1
+
+    def test_the_words_say_so(self) -> None:
+        found = verdict(config(confidence=0.9, budget=500, min_rounds=1), [judged(200, 0.02)] * 4, 38)
+        assert found is not None
+        assert "with 90 % confidence, however often it is looked at (99.17 % at this look, number 3)" in found.words
+        plain = verdict(config(budget=500), [judged(200, 0.02)] * 4, 38)
+        assert plain is not None
+        assert "look" not in plain.words
 
 
 class TestTheOptimum:

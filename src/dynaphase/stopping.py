@@ -4,7 +4,14 @@ A surrogate that is too sure of itself would stop any rule that believes it, so 
 
 * **accuracy** is measured on held-out compositions, and holds with the wanted `confidence`: r ≥ r\ :sub:`wanted` and
   nRMSE ≤ nRMSE\ :sub:`wanted` for the one-sided bounds of a bootstrap over compositions (the figures themselves at
-  confidence ½), while the 90 % intervals do not cover significantly too little.
+  confidence ½), while the 90 % intervals do not cover significantly too little.  A campaign that is judged after every
+  round has many chances to pass by luck, so the error α = 1 − confidence is spent over the looks
+  (doi:10.1093/biomet/70.3.659): the bounds of the k-th one hold with confidence
+
+  .. math:: 1 - \alpha_k, \qquad \alpha_k = \frac{\alpha}{k(k+1)}, \qquad \sum_{k=1}^{\infty} \alpha_k = \alpha,
+
+  so that the probability of ever stopping at an accuracy that is not there is at most α, however many looks there are
+  and however they depend on each other (they share their held-out set).
 * **no gain**: the held-out error, or with the goal ``optimum`` the hypervolume of what was simulated, has not moved for
   `patience` rounds; for the optimum the surrogate must besides expect less than `min_expected_gain` from the next
   batch, and its intervals must cover what they should.
@@ -77,7 +84,8 @@ def verdict(
     stop = config.stop
     n_rounds = len(assessments) - 1
     if n_rounds >= stop.min_rounds:
-        found = _accuracy(config, assessments[-1]) if stop.goal == "accuracy" else None
+        look = n_rounds - stop.min_rounds + 1
+        found = _accuracy(config, assessments[-1], look) if stop.goal == "accuracy" else None
         if found is None and n_rounds >= stop.patience:
             found = (_no_better_error if stop.goal == "accuracy" else _no_better_optimum)(config, assessments)
         if found is not None:
@@ -100,19 +108,30 @@ def covers_too_little(target: Mapping[str, Any]) -> bool:
     return high is not None and high < NOMINAL
 
 
-def _accuracy(config: CampaignConfig, assessment: Assessment) -> Verdict | None:
+def _confidence_of(look: int, confidence: float) -> float:
+    """Confidence 1 − α/(k(k + 1)) that the k-th look, counted from 1, must show for `confidence` 1 − α over all."""
+    return 1 - (1 - confidence) / (look * (look + 1))
+
+
+def _accuracy(config: CampaignConfig, assessment: Assessment, look: int) -> Verdict | None:
+    """Whether the accuracy is shown at the `look`-th assessment after which it may stop the campaign."""
     stop = config.stop
     accuracy = assessment["accuracy"]
     if not all(a["r"] >= stop.r and a["nrmse"] <= stop.nrmse for a in accuracy.values()):
         return None
     if any(covers_too_little(a) for a in accuracy.values()):
         return None
+    how = "by the figures themselves"
     if stop.confidence > 0.5:
+        confidence = _confidence_of(look, stop.confidence)
         for name in accuracy:
-            bounds = _intervals(assessment, name, 2 * stop.confidence - 1)
+            bounds = _intervals(assessment, name, 2 * confidence - 1)
             if not (bounds.r[0] >= stop.r and bounds.nrmse[1] <= stop.nrmse):
                 return None
-    how = f"with {_percent(stop.confidence)} confidence" if stop.confidence > 0.5 else "by the figures themselves"
+        how = (
+            f"with {_percent(stop.confidence)} confidence, however often it is looked at "
+            f"({100 * confidence:.4g} % at this look, number {look})"
+        )
     words = f"r ≥ {stop.r:g} and nRMSE ≤ {stop.nrmse:g} hold {how}: {_describe(assessment)}"
     return Verdict(StopReason.ACCURACY, words)
 
