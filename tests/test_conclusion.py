@@ -37,6 +37,7 @@ from dynaphase.savings import random_search_length, saved_for_accuracy, saved_fo
 from dynaphase.space import CompositionSpace
 from dynaphase.store import Store
 from dynaphase.surrogate import DEFAULT_TARGETS, JointPosterior, SurrogateOptions, compare, fit_surrogate
+from dynaphase.surrogate.calibration import Recalibration
 from dynaphase.training import JUDGED, RECOMMENDED_FOR, Learned, Table
 from tests.conftest import tiny, tiny_physical
 
@@ -134,7 +135,7 @@ def test_beating_the_reference_in_both_is_the_joint_gaussian_of_the_differences(
     dense = joint.whole_between(range(5), range(5)).reshape(10, 10)
     f = rng.multivariate_normal(joint.mean.ravel(), dense, n).reshape(n, 2, 5)
     fitted = [coupled.surrogate.fitted[name] for name in RECOMMENDED_FOR]
-    f += np.sqrt([one.factor**2 * one.misfit for one in fitted])[:, None] * rng.standard_normal(f.shape)
+    f += np.sqrt([one.recalibration.factor**2 * one.misfit for one in fitted])[:, None] * rng.standard_normal(f.shape)
     wins = f[:, :, 1:] > f[:, :, :1]
     gap = 0.0
     for i in range(4):
@@ -180,8 +181,8 @@ def test_what_the_smooth_response_misses_counts_for_the_composition_and_for_no_r
         n = len(compositions)
         return JointPosterior(np.stack([0.05 * is_rival, 0.2 * is_rival]), np.zeros((2, n, n)), np.zeros((2, n)))
 
-    one = SimpleNamespace(centre=5.0, scale=2.0, factor=1.5, misfit=0.01)
-    other = SimpleNamespace(centre=0.0, scale=1.0, factor=1.0, misfit=0.25)
+    one = SimpleNamespace(centre=5.0, scale=2.0, recalibration=Recalibration(1.5), misfit=0.01)
+    other = SimpleNamespace(centre=0.0, scale=1.0, recalibration=Recalibration(), misfit=0.25)
     surrogate = SimpleNamespace(fitted=dict(zip(RECOMMENDED_FOR, (one, other), strict=True)))
     learned = SimpleNamespace(posterior=posterior, surrogate=surrogate, promising=list)
     [found] = probability_pareto(learned, SPACE, [composition])

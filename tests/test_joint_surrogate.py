@@ -17,6 +17,7 @@ from dynaphase.surrogate import (
     joined,
     leave_one_out,
 )
+from dynaphase.surrogate.calibration import Recalibration
 
 TWO = (Target("quiet", Identity(), "1"), Target("noisy", Identity(), "1"))
 JOINT = SurrogateOptions(joint=True, recalibrate=False)
@@ -91,7 +92,9 @@ def dense(surrogate: Surrogate, X: np.ndarray) -> np.ndarray:
 
 def recalibrated(surrogate: Surrogate, *factors: float) -> Surrogate:
     names = zip(surrogate.fitted, factors, strict=True)
-    return replace(surrogate, fitted={name: replace(surrogate.fitted[name], factor=f) for name, f in names})
+    return replace(
+        surrogate, fitted={name: replace(surrogate.fitted[name], recalibration=Recalibration(f)) for name, f in names}
+    )
 
 
 def test_the_joint_posterior_is_the_textbook_one_between_targets_too(fitted: Surrogate) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 from scipy.special import digamma
 
+from dynaphase.surrogate.matern import matern_52
 from dynaphase.surrogate.replicates import average_replicates
 from dynaphase.surrogate.scatter import fit_scatter
 
@@ -31,6 +33,22 @@ def test_a_quiet_region_beside_a_noisy_one_stays_quiet() -> None:
     quiet, noisy = scatter.variance(np.array([[0.3, 0.5], [0.95, 0.5]]))
     assert 0.01**2 < quiet < 0.06**2
     assert 0.8**2 < noisy < 5**2
+
+
+def test_variance_left_out_is_that_of_a_fit_without_the_composition() -> None:
+    rng = np.random.default_rng(2)
+    X = rng.random((40, 2))
+    squares = (rng.normal(size=40) * np.exp(2 * X[:, 0])) ** 2
+    whole = fit_scatter(X, squares, np.ones(40))
+    assert whole is not None
+    others = np.arange(40) != 11
+    shape = whole.amplitude * matern_52(cdist(X / whole.lengths, X / whole.lengths))
+    logs = np.log(squares) - digamma(0.5) + np.log(0.5)
+    K = shape[np.ix_(others, others)] + np.diag(whole.noise[others])
+    solved = np.linalg.solve(K, np.column_stack([logs[others] - whole.constant, shape[others, 11]]))
+    mean = whole.constant + shape[11, others] @ solved[:, 0]
+    variance = whole.amplitude - shape[11, others] @ solved[:, 1]
+    assert whole.variance_left_out()[11] == pytest.approx(np.exp(mean + variance / 2), rel=1e-9)
 
 
 def test_expected_logarithm_of_a_scatter_is_that_of_the_chi_square() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from dynaphase.errors import FitError
 from dynaphase.surrogate import Identity, SurrogateOptions, Target, compare, fit_surrogate, leave_one_out
-from dynaphase.surrogate.calibration import LIMITS, calibration_factor
+from dynaphase.surrogate.calibration import LIMITS, calibration_factor, recalibration
 from dynaphase.surrogate.gp import SLOPE_VARIANCE, gp_covariance, smooth_covariance
 
 PLAIN = (Target("y", Identity(), "1"),)
@@ -107,9 +107,42 @@ def test_predictions_and_comparisons_use_the_factor() -> None:
     noisy = y + 0.3 * np.random.default_rng(0).normal(size=y.shape)
     plain = fit_surrogate(X, noisy, PLAIN, options=SurrogateOptions(recalibrate=False))
     scaled = fit_surrogate(X, noisy, PLAIN)
-    factor = scaled.fitted["y"].factor
-    assert factor != 1.0
+    factor = scaled.fitted["y"].recalibration.at(X[:5])
+    assert not np.any(factor == 1.0)
     wide, narrow = (s.predict(X[:5])["y"].transformed_std for s in (scaled, plain))
     assert wide == pytest.approx(factor * narrow)
     joint = scaled.posterior(X[:5]).covariance[0] / plain.posterior(X[:5]).covariance[0]
-    assert joint == pytest.approx(factor**2)
+    assert joint == pytest.approx(np.multiply.outer(factor, factor))
+
+
+def test_intervals_widen_where_left_out_compositions_say_so() -> None:
+    # one run each, a hundred times noisier beyond 0.7: one inferred noise is right nowhere
+    inside: dict[str, dict[bool, list[float]]] = {"noisy": {}, "quiet": {}}
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        X, fresh = rng.random((150, 2)), rng.random((600, 2))
+        y = np.sin(3 * X[:, 0]) + np.where(X[:, 0] > 0.7, 0.5, 0.005) * rng.normal(size=150)
+        surrogate = fit_surrogate(X, y[:, None], PLAIN)
+        predicted = surrogate.predict(fresh)["y"]
+        local = surrogate.fitted["y"].recalibration
+        for is_local in (True, False):
+            std = predicted.transformed_std / (local.at(fresh) / local.factor if not is_local else 1.0)
+            hit = np.abs(predicted.transformed_mean - np.sin(3 * fresh[:, 0])) < 1.645 * std
+            for name, mask in (("noisy", fresh[:, 0] > 0.75), ("quiet", fresh[:, 0] < 0.65)):
+                inside[name].setdefault(is_local, []).append(float(hit[mask].mean()))
+        ratio = local.at(np.array([[0.95, 0.5], [0.3, 0.5]]))
+        assert ratio[0] > 1.3 * ratio[1]
+    assert np.mean(inside["noisy"][True]) > np.mean(inside["noisy"][False]) + 0.03
+    assert np.mean(inside["noisy"][True]) > 0.85
+    assert np.mean(inside["quiet"][True]) - np.mean(inside["quiet"][False]) < 0.01
+
+
+def test_a_residual_does_not_excuse_itself() -> None:
+    rng = np.random.default_rng(5)
+    X, one = rng.random((60, 2)), np.ones(60)
+    residual = rng.normal(size=60)
+    residual[7] = 30.0
+    found = recalibration(X, residual, one, 0.01 * one)
+    assert found.ratio is not None
+    assert found.ratio.variance(X)[7] > 1.02 * found.ratio.variance_left_out()[7]
+    assert recalibration(X[:30], residual[:30], one[:30], one[:30]).ratio is None

@@ -1,6 +1,6 @@
 """Tabulate the physical model: the landscapes that `benchmarks/decisions.py` plays campaigns on.
 
-    python benchmarks/decisions/make_landscapes.py [neighbourhood simplex quaternary …] [--workers N]
+    python benchmarks/decisions/make_landscapes.py [neighbourhood simplex quaternary …] [--workers N] [--sharpen]
 
 Each landscape becomes ``landscapes/NAME.csv.xz``, one row a simulation at the fidelity `eikonal`, failures included.
 Three kinds of compositions are in it (column ``role``):
@@ -12,6 +12,10 @@ Three kinds of compositions are in it (column ``role``):
 ``line``   the stoichiometric line x = 0, 0.03, …, 0.9 with eight seeds each (of ``neighbourhood`` alone)
 =========  =====================================================================================================
 
+Near percolation runs of one composition lie decades apart, and a mean of eight is itself known to half a decade: the
+tenth of the fresh compositions whose log10 σ scatters most gets 24 further seeds (``--sharpen``: only that, for tables
+that are there).  All of them count, the first eight included.
+
 Hours of computing: finished simulations are kept in ``NAME.partial`` beside the table, and the same command goes on.
 """
 
@@ -20,6 +24,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -49,6 +54,11 @@ LANDSCAPES: Final = {
 N_FRESH: Final = 200
 N_LINE: Final = 31
 SEEDS: Final = {"pool": 2, "fresh": 8, "line": 8}
+N_MORE: Final = 24
+MORE_FOR: Final = 0.1
+"""Share of the fresh compositions, those whose log10 σ scatters most, that get `N_MORE` further seeds."""
+SHARPENED: Final = ("simplex", "quaternary")
+"""Landscapes where that is needed: the neighbourhood's truth is known to 0.003 of its range."""
 FIRST_SEED: Final = 100
 COMMON_SEEDS: Final = ("neighbourhood",)
 """Landscapes whose `fresh` and `line` compositions share the eight seeds from `FIRST_SEED` on.
@@ -91,8 +101,50 @@ def asked(name: str) -> list[tuple[str, Composition, int]]:
     return rows
 
 
+def scattering_most(table: pd.DataFrame, elements: Sequence[str]) -> list[tuple[str, Composition, int]]:
+    """Role, composition and seed of the further simulations of the fresh compositions of `table`."""
+    fresh = table[table["role"] == "fresh"].assign(z=lambda rows: np.log10(rows["ionic_conductivity_S_per_cm"]))
+    groups = fresh.groupby(list(elements), sort=False)
+    spread = groups["z"].std().sort_values(ascending=False, kind="stable")
+    last = groups["seed"].max()
+    chosen = spread.index[: round(MORE_FOR * len(spread))]
+    return [
+        (
+            "fresh",
+            Composition.from_amounts(dict(zip(elements, key, strict=True))),
+            10_000_000 + int(last[key]) * N_MORE + k,
+        )
+        for key in chosen
+        for k in range(N_MORE)
+    ]
+
+
 def make(name: str, n_workers: int | None) -> None:
     """Simulate what is missing and write the table."""
+    rows = asked(name)
+    write(name, table_of(name, rows, n_workers))
+
+
+def sharpen(name: str, n_workers: int | None) -> None:
+    """Add the further seeds of the fresh compositions that scatter most to the table that is there."""
+    system = get_system(LANDSCAPES[name][0])
+    table = pd.read_csv(TABLES / f"{name}.csv.xz")
+    n_seeds = table[table["role"] == "fresh"].groupby(list(system.elements)).size()
+    if (n_seeds > SEEDS["fresh"]).any():
+        print(f"{name} has its further seeds already", file=sys.stderr)
+        return
+    more = table_of(name, scattering_most(table, system.elements), n_workers)
+    write(name, pd.concat([table, more], ignore_index=True))
+
+
+def write(name: str, table: pd.DataFrame) -> None:
+    """Keep the table; the simulations kept beside it are of no more use."""
+    table.to_csv(TABLES / f"{name}.csv.xz", index=False, lineterminator="\n")
+    (TABLES / f"{name}.partial").unlink()
+
+
+def table_of(name: str, rows: list[tuple[str, Composition, int]], n_workers: int | None) -> pd.DataFrame:
+    """One row a simulation, those kept in ``NAME.partial`` not run again."""
     system = get_system(LANDSCAPES[name][0])
     settings = PhysicalSettings(fidelity="eikonal").model_dump()
     TABLES.mkdir(exist_ok=True)
@@ -100,7 +152,6 @@ def make(name: str, n_workers: int | None) -> None:
     kept: dict[str, dict[str, Any]] = {}
     if kept_in.exists():
         kept = {row["key"]: row for row in map(json.loads, kept_in.read_text(encoding="utf-8").splitlines())}
-    rows = asked(name)
     candidates = [Candidate(composition, seed, system.name, "physical", settings) for _, composition, seed in rows]
     missing = [candidate for candidate in candidates if candidate.key not in kept]
 
@@ -115,7 +166,7 @@ def make(name: str, n_workers: int | None) -> None:
             stream.flush()
             if n % 50 == 0:
                 print(f"{name}: {n} of {len(missing)}", file=sys.stderr, flush=True)
-    table = pd.DataFrame(
+    return pd.DataFrame(
         [
             {
                 "role": role,
@@ -125,9 +176,7 @@ def make(name: str, n_workers: int | None) -> None:
             }
             for (role, composition, seed), candidate in zip(rows, candidates, strict=True)
         ]
-    )
-    table.drop(columns="key").to_csv(TABLES / f"{name}.csv.xz", index=False, lineterminator="\n")
-    kept_in.unlink()
+    ).drop(columns="key")
 
 
 def row_of(record: Record) -> dict[str, Any]:
@@ -142,12 +191,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", default=list(LANDSCAPES), help="which; all by default")
     parser.add_argument("--workers", type=int, help="simulations at a time; one per core by default")
+    parser.add_argument("--sharpen", action="store_true", help="only the further seeds, of tables that are there")
     arguments = parser.parse_args()
     unknown = set(arguments.names) - set(LANDSCAPES)
     if unknown:
         parser.error(f"no landscape {', '.join(sorted(unknown))}; there are {', '.join(LANDSCAPES)}")
     for name in arguments.names:
-        make(name, arguments.workers)
+        if not arguments.sharpen:
+            make(name, arguments.workers)
+        if name in SHARPENED:
+            sharpen(name, arguments.workers)
 
 
 if __name__ == "__main__":

@@ -183,7 +183,7 @@ def from_table(
     for role in ROLES[1:]:
         rows = table[table["role"] == role]
         if len(rows):
-            fractions, z = _grouped(rows, components, objectives)
+            fractions, z = _grouped(rows, components, objectives, repeats=False)
             compositions = _compositions(fractions, components) if space else ()
             judges[role] = _judge(fractions, z, objectives, compositions, space if role == "fresh" else None)
     return Landscape(
@@ -231,11 +231,12 @@ def _guess_components(path: Path, objectives: list[str], system: MaterialSystem 
 
 
 def _grouped(
-    rows: pd.DataFrame, components: Sequence[str], objectives: Sequence[Objective]
+    rows: pd.DataFrame, components: Sequence[str], objectives: Sequence[Objective], repeats: bool = True
 ) -> tuple[FloatArray, FloatArray]:
-    """Distinct compositions (n, k) in order of appearance, and z (n, r, t); missing seeds repeat those that are there.
+    """Distinct compositions (n, k) in order of appearance, and z (n, r, t).
 
-    A composition with fewer seeds than others repeats them in turn: each stays equally likely.
+    A composition with fewer seeds than others `repeats` them in turn, so that each stays equally likely, or is filled
+    with NaN, so that each counts once.
     """
     values = np.stack([o.target.transform.forward(rows[o.name].to_numpy(float)) for o in objectives], axis=-1)
     values[~np.isfinite(values).all(axis=1)] = np.nan  # a simulation succeeds with all its outcomes or fails
@@ -246,7 +247,11 @@ def _grouped(
     fractions = rows[list(components)].to_numpy()[[members[0] for members in groups.values()]]
     # The least common multiple would be exact; six seeds at most differ little from it and keep arrays small.
     n_seeds = max(map(len, groups.values()))
-    z = np.stack([values[np.resize(members, n_seeds)] for members in groups.values()])
+    if repeats:
+        return fractions, np.stack([values[np.resize(members, n_seeds)] for members in groups.values()])
+    z = np.full((len(groups), n_seeds, len(objectives)), np.nan)
+    for row, members in zip(z, groups.values(), strict=True):
+        row[: len(members)] = values[members]
     return fractions, z
 
 

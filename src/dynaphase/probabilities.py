@@ -73,7 +73,7 @@ def probability_pareto(
     everything = [*compositions, *learned.promising(space.sobol(N_RIVALS, seed))]
     drawn = draw_responses(learned, everything, names, N_DRAWS, rng)
     fitted = [learned.surrogate.fitted[name] for name in names]
-    misfit = np.array([one.scale * one.factor * np.sqrt(one.misfit) for one in fitted])
+    misfit = np.array([one.scale * one.recalibration.factor * np.sqrt(one.misfit) for one in fitted])
     own = drawn[:, :, : len(compositions)] + misfit[:, None] * rng.standard_normal(
         (N_DRAWS, len(names), len(compositions))
     )

@@ -30,13 +30,13 @@ __all__ = ["CovarianceBetweenTargets", "GaussianProcessCovariance", "joint_momen
 class GaussianProcessCovariance:
     """`TargetCovariance` of a Gaussian process at `X` (n, d).
 
-    `whitened` is V (n_observed, n); `factor` multiplies every standard deviation (recalibration).
+    `whitened` is V (n_observed, n); `factor` (n,) multiplies the standard deviations (recalibration).
     """
 
     model: Any
     X: FloatArray
     whitened: FloatArray
-    factor: float = 1.0
+    factor: FloatArray
 
     @property
     def variance(self) -> FloatArray:
@@ -47,7 +47,8 @@ class GaussianProcessCovariance:
     def between(self, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> FloatArray:
         """See `TargetCovariance.between`."""
         prior = gp.gp_covariance(self.model, self.X[rows], self.X[columns])
-        return np.asarray(self.factor**2 * (prior - self.whitened[:, rows].T @ self.whitened[:, columns]))
+        factors = np.multiply.outer(self.factor[rows], self.factor[columns])
+        return np.asarray(factors * (prior - self.whitened[:, rows].T @ self.whitened[:, columns]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +69,16 @@ class CovarianceBetweenTargets:
         left, right = self.parts[one], self.parts[other]
         prior = gp.gp_covariance(left.model, left.X[rows], right.model.with_place(right.X[columns]))
         explained = left.whitened[:, rows].T @ right.whitened[:, columns]
-        return np.asarray(left.factor * right.factor * (prior - explained))
+        return np.asarray(np.multiply.outer(left.factor[rows], right.factor[columns]) * (prior - explained))
 
 
-def joint_moments(model: Any, X: FloatArray, factor: float = 1.0) -> tuple[FloatArray, GaussianProcessCovariance]:
-    """Mean (n,) of f at `X` (n, d) and its covariance, of which every standard deviation is multiplied by `factor`."""
+def joint_moments(
+    model: Any, X: FloatArray, factor: FloatArray | None = None
+) -> tuple[FloatArray, GaussianProcessCovariance]:
+    """Mean (n,) of f at `X` (n, d), and its covariance, whose standard deviations are multiplied by `factor` (n,)."""
     from scipy.linalg import solve_triangular
 
     observed, residual, root = gp.whitened_data(model)
     whitened = solve_triangular(root, gp.gp_covariance(model, observed, X), lower=True)
     mean = gp.prior_means(model, X) + whitened.T @ residual
-    return mean, GaussianProcessCovariance(model, X, whitened, factor)
+    return mean, GaussianProcessCovariance(model, X, whitened, np.ones(len(X)) if factor is None else factor)

@@ -23,10 +23,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from dynaphase.surrogate.matern import matern_52 as _matern
+from dynaphase.surrogate.matern import matern_52
 from dynaphase.surrogate.targets import FloatArray
 
-__all__ = ["Scatter", "fit_scatter"]
+__all__ = ["MOST", "Scatter", "evenly_spread", "fit_scatter"]
 
 LENGTHS: Final = (0.2, 0.3, 0.45, 0.7, 1.0, 1.5, 2.5)
 AMPLITUDES: Final = (0.02, 0.2, 0.7, 2.0, 5.0, 10.0)
@@ -62,15 +62,27 @@ class Scatter:
     root: FloatArray
     """Cholesky factor of the covariance of ln s², (n, n)."""
     weights: FloatArray
+    logs: FloatArray
+    """ln s², without what chance takes from its mean, (n,)."""
+    noise: FloatArray
+    """Variance of ln s² by chance, (n,)."""
 
     def variance(self, X: FloatArray) -> FloatArray:
         """E σ²(x) at `X` (k, d), shape (k,)."""
         from scipy.linalg import solve_triangular
 
-        between = self.amplitude * _matern(_distance(X, self.X, self.lengths))
+        between = self.amplitude * matern_52(_distance(X, self.X, self.lengths))
         mean = self.constant + between @ self.weights
         explained = (solve_triangular(self.root, between.T, lower=True) ** 2).sum(axis=0)
         return np.asarray(np.exp(mean + 0.5 * (self.amplitude - explained).clip(0)))
+
+    def variance_left_out(self) -> FloatArray:
+        """E σ²(x_i) at `X` without the scatter of i itself, shape (n,): leave-one-out moments as of any process."""
+        from scipy.linalg import cho_solve
+
+        precision = np.diag(cho_solve((self.root, True), np.eye(len(self.X))))
+        mean = self.logs - self.weights / precision
+        return np.asarray(np.exp(mean + 0.5 * (1 / precision - self.noise).clip(0)))
 
 
 def fit_scatter(X: FloatArray, scatter: FloatArray, degrees_of_freedom: FloatArray) -> Scatter | None:
@@ -83,16 +95,16 @@ def fit_scatter(X: FloatArray, scatter: FloatArray, degrees_of_freedom: FloatArr
     usable = np.flatnonzero(degrees_of_freedom > 0)
     if not (scatter[usable] > 0).any():
         return None
-    usable = _spread(usable, MOST)
+    usable = evenly_spread(usable, MOST)
     half = degrees_of_freedom[usable] / 2
     floor = LEAST * float(np.median(scatter[usable][scatter[usable] > 0]))
     logs = np.log(np.maximum(scatter[usable], floor)) - digamma(half) + np.log(half)
     points, noise = X[usable], np.asarray(polygamma(1, half))
-    few = _spread(np.arange(len(usable)), MOST_FOR_LENGTHS)
+    few = evenly_spread(np.arange(len(usable)), MOST_FOR_LENGTHS)
     lengths, amplitude = _learned(points[few], logs[few], noise[few])
-    shape = _matern(_distance(points, points, lengths))
+    shape = matern_52(_distance(points, points, lengths))
     constant, root, weights, _ = _solved(amplitude * shape, logs, noise)
-    return Scatter(points, constant, lengths, amplitude, root, weights)
+    return Scatter(points, constant, lengths, amplitude, root, weights, logs, noise)
 
 
 def _learned(points: FloatArray, logs: FloatArray, noise: FloatArray) -> tuple[FloatArray, float]:
@@ -100,7 +112,7 @@ def _learned(points: FloatArray, logs: FloatArray, noise: FloatArray) -> tuple[F
     squares = (points.T[:, :, None] - points.T[:, None, :]) ** 2
 
     def evidence(lengths: FloatArray, amplitude: float) -> float:
-        shape = _matern(np.sqrt(np.tensordot(lengths**-2.0, squares, 1)))
+        shape = matern_52(np.sqrt(np.tensordot(lengths**-2.0, squares, 1)))
         return _solved(amplitude * shape, logs, noise)[3]
 
     d = points.shape[1]
@@ -129,7 +141,7 @@ def _solved(covariance: FloatArray, logs: FloatArray, noise: FloatArray) -> tupl
     return constant, root, weights, evidence
 
 
-def _spread(rows: npt.NDArray[np.intp], most: int) -> npt.NDArray[np.intp]:
+def evenly_spread(rows: npt.NDArray[np.intp], most: int) -> npt.NDArray[np.intp]:
     """At most so many of the rows, evenly spread over the list."""
     return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(int)]
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from dynaphase.errors import FitError
 from dynaphase.surrogate import gp
-from dynaphase.surrogate.calibration import calibration_factor
+from dynaphase.surrogate.calibration import NONE, Recalibration, recalibration
 from dynaphase.surrogate.gp import TrainingData
 from dynaphase.surrogate.joined import MOST_VALUES, OneOfJoint, fit_joint
 from dynaphase.surrogate.joint import CovarianceBetweenTargets, joint_moments
@@ -47,8 +47,8 @@ class FittedTarget:
     """Whether the noise comes from replicates; else it is inferred."""
     report: FitReport
     trend: tuple[int, ...] = ()
-    factor: float = 1.0
-    """κ: what leaving compositions out says the standard deviation of the mean response must be multiplied by."""
+    recalibration: Recalibration = NONE
+    """What leaving compositions out says the standard deviation of the mean response must be multiplied by."""
 
     @property
     def nugget(self) -> float:
@@ -99,7 +99,7 @@ class FittedTarget:
         return Prediction(
             self.target,
             self.centre + self.scale * mean,
-            self.scale * self.factor * np.sqrt(variance.clip(0) + self.misfit),
+            self.scale * self.recalibration.at(X) * np.sqrt(variance.clip(0) + self.misfit),
             self.scale * np.sqrt(noise),
         )
 
@@ -108,7 +108,7 @@ class FittedTarget:
         seen = average_replicates(X, z, self.replicates.level_column)
         mean, variance = gp.posterior_moments(self.model, seen.X)
         noise = self.noise_of_evaluation(seen.X, seen.n_rows) - self.misfit
-        spread = self.factor**2 * (variance.clip(0) + self.misfit) + noise
+        spread = self.recalibration.at(seen.X) ** 2 * (variance.clip(0) + self.misfit) + noise
         return Comparison(self.target, seen.mean, self.centre + self.scale * mean, self.scale * np.sqrt(spread))
 
     def left_out(self) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -142,7 +142,7 @@ class FittedTarget:
             self.target,
             observed,
             observed - self.scale * residual,
-            self.scale * np.sqrt(self.factor**2 * variance + noise),
+            self.scale * np.sqrt(self.recalibration.at(self.replicates.X[judged]) ** 2 * variance + noise),
         )
 
 
@@ -193,9 +193,9 @@ class Surrogate:
         inputs = _checked_inputs(X, self.n_dimensions)
         chosen = [self._one(name) for name in (self.fitted if targets is None else targets)]
         with gp.quiet_torch():
-            moments = [joint_moments(one.model, inputs, one.factor) for one in chosen]
+            moments = [joint_moments(one.model, inputs, one.recalibration.at(inputs)) for one in chosen]
             noise = np.stack([one.noise_of_evaluation(inputs, n_replicates) for one in chosen])
-        scales = [Scale(one.target, one.centre, one.scale, one.factor**2 * one.misfit) for one in chosen]
+        scales = [Scale(one.target, one.centre, one.scale, one.recalibration.factor**2 * one.misfit) for one in chosen]
         parts = [covariance for _, covariance in moments]
         is_joint = len(chosen) > 1 and all(isinstance(one.model, OneOfJoint) for one in chosen)
         across = CovarianceBetweenTargets(parts) if is_joint else None
@@ -298,11 +298,13 @@ def _as_joint(one: FittedTarget, options: SurrogateOptions) -> FittedTarget:
         "signal_variance": float(B[one.model.place, one.model.place] * smooth.outputscale.detach()),
         "correlation": [float(v) for v in one.model.joint.correlation()[one.model.place]],
     }
-    found = replace(one, factor=1.0, report=replace(one.report, outputs="joint", hyperparameters=hyperparameters))
+    found = replace(
+        one, recalibration=NONE, report=replace(one.report, outputs="joint", hyperparameters=hyperparameters)
+    )
     if not options.recalibrate:
         return found
     with gp.quiet_torch():
-        return replace(found, factor=calibration_factor(*found.left_out()))
+        return _recalibrated(found)
 
 
 def _why_not_joint(fitted: list[FittedTarget], options: SurrogateOptions) -> str:
@@ -399,7 +401,13 @@ def _fit_target(X: FloatArray, y: FloatArray, target: Target, seed: int, options
     if not options.recalibrate:
         return found
     with gp.quiet_torch():
-        return replace(found, factor=calibration_factor(*(values[found.judged] for values in found.left_out())))
+        return _recalibrated(found)
+
+
+def _recalibrated(one: FittedTarget) -> FittedTarget:
+    judged = one.judged
+    left_out = (values[judged] for values in one.left_out())
+    return replace(one, recalibration=recalibration(one.replicates.X[judged], *left_out))
 
 
 def _centre_and_scale(replicates: Replicates, otherwise: float) -> tuple[float, float]:
