@@ -32,7 +32,7 @@ __all__ = ["NONE", "Recalibration", "calibration_factor", "recalibration"]
 LEVEL: Final = 0.9
 """p: the interval that is quoted."""
 
-LIMITS: Final = (0.7, 3.0)
+LIMITS: Final = (0.8, 3.0)
 """κ is kept within these: with a few dozen compositions a quantile is itself uncertain."""
 
 LEAST: Final = 20
