@@ -158,6 +158,7 @@ ORDER = (
     "saving",
     "display",
     "display_ensemble",
+    "display_progress",
     "cli",
 )
 

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dynaphase.display import (
-    campaign_progress,
     complain,
     describe_status,
     make_console,
@@ -142,6 +141,7 @@ def run(
 ) -> None:
     """Start or resume a campaign; ends with recommendations and a report."""
     from dynaphase.campaign import Campaign
+    from dynaphase.display_progress import campaign_progress
     from dynaphase.report import write_report
 
     campaign = Campaign.open(place)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from dynaphase.campaign import Campaign, Observer
+    from dynaphase.campaign import Campaign
     from dynaphase.materials.base import Material
     from dynaphase.recommend import Forecast
     from dynaphase.records import Record
@@ -36,17 +36,6 @@ STRATA: dict[str, str] = {
     "noisy": "where replicates scatter most",
 }
 """Parts of the held-out set in words."""
-
-_PURPOSES: dict[str, str] = {
-    "max-variance": "most uncertain",
-    "integrated-variance": "most informative",
-    "hypervolume": "towards the goal",
-    "expected-improvement": "towards the goal",
-    "thompson": "towards the goal",
-    "random": "random",
-    "sobol": "evenly spread",
-}
-"""What an acquisition chooses compositions for."""
 
 N_REASONS = 5
 """Most reasons of failures that are shown."""
@@ -122,7 +111,7 @@ def describe_status(state: Mapping[str, Any]) -> list[str]:
         f"{state['n_records']} records ({state['n_failed']} failed) of {state['n_planned']} planned, "
         f"round {state['round']}",
         f"model {state['model']}, {_level(state)}",
-        _why_stopped(reason, state.get("stopped_in_words")) if reason else now,
+        why_stopped(reason, state.get("stopped_in_words")) if reason else now,
     ]
     failures = list(state["failures"].items())
     lines += [f"failed {n} times: {why}" for why, n in failures[:N_REASONS]]
@@ -140,7 +129,8 @@ def describe_status(state: Mapping[str, Any]) -> list[str]:
     return lines + describe_savings(state.get("saved", []))
 
 
-def _why_stopped(reason: str, words: str | None) -> str:
+def why_stopped(reason: str, words: str | None) -> str:
+    """One of the four reasons, and its figures in words."""
     return f"stopped because: {reason}" + (f": {words}" if words else "")
 
 
@@ -274,65 +264,3 @@ def progress_bar(text: str, *, is_shown: bool) -> Iterator[Any]:
     with Progress(*columns, console=console, transient=True, disable=not is_shown) as progress:
         task = progress.add_task(text, total=1.0)
         yield lambda fraction: progress.update(task, completed=fraction)
-
-
-@contextmanager
-def campaign_progress(campaign: Campaign, console: Console) -> Iterator[Observer]:
-    """A progress display for a campaign: one bar a round, one line an assessment."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    from dynaphase.campaign import Observer
-    from dynaphase.rounds import Plan
-    from dynaphase.stopping import Verdict
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    acquisition = campaign.config.rounds.acquisition
-    with Progress(*columns, console=console) as progress:
-
-        class Display(Observer):
-            def __init__(self) -> None:
-                self.task: Any = None
-                self.reasons: set[str] = set()
-
-            def planned(self, plan: Plan, n_open: int, n_total: int) -> None:
-                what = "checking recommendations" if plan.is_confirmation else _PURPOSES[acquisition]
-                name = "first design" if plan.number == 0 else f"round {plan.number}: {what}"
-                self.task = progress.add_task(name, total=n_total, completed=n_total - n_open)
-
-            def finished(self, record: Record) -> None:
-                progress.advance(self.task)
-                if record.is_failed and (record.reason or "") not in self.reasons:  # each once; status counts them
-                    self.reasons.add(record.reason or "")
-                    progress.console.print(f"  failed: {plain(record.formula)}: {plain(record.reason or '')}")
-
-            def lost(self, formula: str, reason: str) -> None:
-                progress.console.print(f"  lost, run again to retry: {plain(formula)}: {plain(reason)}")
-
-            def assessed(self, assessment: Mapping[str, Any]) -> None:
-                text = ";  ".join(
-                    f"{symbol}: r {a['r']:.3f} nRMSE {a['nrmse']:.3f}"
-                    for symbol, a in zip("Sσ", assessment["accuracy"].values(), strict=True)
-                )
-                progress.console.print(f"  {assessment['n_training']} compositions learned.  {text}")
-
-            def drawing(self, n_open: int, n_total: int) -> None:
-                name = "draws of the uncertain parameters"
-                self.task = progress.add_task(name, total=n_total, completed=n_total - n_open)
-
-            def stopped(self, verdict: Verdict) -> None:
-                progress.console.print(f"  {_why_stopped(verdict.reason.value, verdict.words)}")
-
-        yield Display()
