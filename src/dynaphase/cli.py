@@ -22,7 +22,9 @@ from dynaphase.display import (
     make_console,
     print_conclusion,
     print_forecasts,
+    print_lines,
     print_material,
+    print_recommendations,
     print_record,
     progress_bar,
 )
@@ -162,8 +164,7 @@ def status(directory: Directory, as_json: Json = False) -> None:
     if as_json:
         _print_json(state)
         return
-    for line in describe_status(state):
-        typer.echo(line)
+    print_lines(describe_status(state, directory), make_console())
 
 
 @app.command()
@@ -197,8 +198,7 @@ def suggest(
     if as_json:
         _print_json([recommendation.to_json() for recommendation in recommendations])
         return
-    grain_size = campaign.config.ceramic_grain_size_nm
-    print_forecasts(recommendations, make_console(), "Recommended compositions", grain_size)
+    print_recommendations(campaign, recommendations, make_console())
 
 
 @app.command()

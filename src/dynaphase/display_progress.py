@@ -16,7 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from dynaphase.display import plain, why_stopped
+from dynaphase.display import print_lines, why_stopped
 from dynaphase.observer import Observer
 
 if TYPE_CHECKING:
@@ -76,11 +76,11 @@ class CampaignDisplay(Observer):
             self._advance(bar)
         if record.is_failed and (record.reason or "") not in self._reasons:  # each once; status counts them
             self._reasons.add(record.reason or "")
-            self._say(f"failed: {plain(record.formula)}: {plain(record.reason or '')}")
+            self._say(f"failed: {record.formula}: {record.reason or ''}")
 
     def lost(self, formula: str, reason: str) -> None:
         """A line: its bar stays incomplete."""
-        self._say(f"lost, run again to retry: {plain(formula)}: {plain(reason)}")
+        self._say(f"lost, run again to retry: {formula}: {reason}")
 
     def assessed(self, assessment: Mapping[str, Any]) -> None:
         """How well the held-out compositions are predicted."""
@@ -129,9 +129,7 @@ class CampaignDisplay(Observer):
                 self._progress.console.print(f"{task.description}: {count} in {_duration(task.finished_time or 0.0)}")
 
     def _say(self, text: str) -> None:
-        from rich.padding import Padding
-
-        self._progress.console.print(Padding(text, (0, 0, 0, 2)))
+        print_lines([f"  {text}"], self._progress.console)
 
 
 def _open(n: int) -> str:
