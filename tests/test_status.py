@@ -118,5 +118,6 @@ def test_long_lines_go_on_indented_on_a_terminal_and_stay_whole_in_a_file() -> N
     on_terminal = printed(lines, is_terminal=True)
     assert on_terminal[0] == "random search would have needed, in compositions"
     assert on_terminal[1].startswith("  for the accuracy of S: cannot be said: ")
+    assert len(on_terminal) > 2
     assert all(line.startswith("    ") and len(line) <= 80 for line in on_terminal[2:])
     assert " ".join(" ".join(on_terminal).split()) == " ".join(" ".join(lines).split())

@@ -146,7 +146,7 @@ def campaign_progress(campaign: Campaign, console: Console) -> Iterator[Campaign
     """The display of one run of a campaign."""
     columns: tuple[ProgressColumn, ...] = (
         TextColumn("{task.description}"),
-        BarColumn(bar_width=20),  # with the longest description all of it fits 80 columns
+        BarColumn(bar_width=20),
         TextColumn("{task.completed:.0f}/{task.total:.0f}{task.fields[open]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
