@@ -158,7 +158,15 @@ ORDER = (
     "saving",
     "display",
     "display_ensemble",
+    "display_progress",
+    "cli.application",
+    "cli.arguments",
+    "cli.json_output",
+    "cli.campaigns",
+    "cli.compositions",
+    "cli.pfhub",
     "cli",
+    "__main__",
 )
 
 

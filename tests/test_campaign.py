@@ -297,7 +297,7 @@ def test_a_configuration_older_than_an_option_still_opens(tmp_path: Path) -> Non
         ({}, {"constraints": ["pores <= 0.05"]}, "'pores' is not available; there is: .*void_fraction"),
         ({}, {"constraints": ["eta_50_mV >= 20"]}, "in the paper model"),
         ({}, {"constraints": ["ionic_conductivity_S_per_cm >= 0"]}, "must be above 0"),
-        ({"acquisition": "expected-improvement"}, {}, "takes 1 objectives, and .goal. has 2"),
+        ({"acquisition": "expected-improvement"}, {}, "takes 1 objective, and .goal. has 2"),
         ({"acquisition": "hypervolume"}, {"objectives": ["max stability_score"]}, "takes 2 or 3"),
     ],
 )

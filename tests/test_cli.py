@@ -274,7 +274,7 @@ def test_bad_input_is_one_message_and_exit_code_two(
 
 
 def test_json_has_no_nan(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from dynaphase import cli
+    from dynaphase.cli.json_output import print_json
 
-    cli._print_json({"a": float("nan"), "b": [float("inf"), 1.0]})
+    print_json({"a": float("nan"), "b": [float("inf"), 1.0]})
     assert json.loads(capsys.readouterr().out) == {"a": None, "b": [None, 1.0]}

@@ -23,8 +23,8 @@ from dynaphase.materials.table_files import read_table
 from dynaphase.observer import Observer
 from dynaphase.outcomes import check_goal
 from dynaphase.recommend import Forecast, forecast, recommend
-from dynaphase.records import Record
-from dynaphase.robustness import robustness_of
+from dynaphase.records import Candidate, Record
+from dynaphase.robustness import draw_candidates, robustness_of
 from dynaphase.rounds import Plan
 from dynaphase.settings import ModelSettings, PhysicalSettings
 from dynaphase.space import CompositionSpace
@@ -162,7 +162,10 @@ class Campaign:
             finally:
                 store.close()
         config = load_config(file, options_of_then(kept))
-        campaign = cls(file.parent.resolve(), config)
+        try:
+            campaign = cls(file.parent.resolve(), config)
+        except ConfigError as error:  # what only the material system can say of [space], of [goal], of system
+            raise ConfigError(f"{file}: {error}") from None
         if kept:
             check_identity(kept, campaign.identity, file, config.system)
         return campaign
@@ -221,7 +224,9 @@ class Campaign:
         with self._looking() as store:
             state = read_journal(store, self.config)
             last = store.events()[-1] if store.events() else None
-        planned = {c.key for plan in state.plans for c in plan.candidates(self.config, self.system.name)}
+        planned = {c.key: c for plan in state.plans for c in plan.candidates(self.config, self.system.name)}
+        still_open = [candidate for key, candidate in planned.items() if key not in state.records]
+        n_open_draws = sum(candidate.key not in state.drawn for candidate in self._drawn_candidates(state))
         is_running = is_being_run(self.directory)
         stopped = last is not None and last.kind in ("stopped", "interrupted") and not is_running
         reason, words = None, None
@@ -233,7 +238,11 @@ class Campaign:
             "n_records": len(state.records),
             "n_failed": state.n_failed,
             "n_stopped_early": state.n_stopped,
-            "n_running": len(planned - set(state.records)) if is_running else 0,
+            "is_running": is_running,
+            "n_running": len(still_open) + n_open_draws if is_running else 0,
+            "n_open": len(still_open),
+            "n_open_compositions": len({candidate.composition for candidate in still_open}),
+            "n_open_draws": n_open_draws,
             "n_planned": len(planned),
             "round": state.plans[-1].number if state.plans else 0,
             "model": self.config.model,
@@ -345,6 +354,13 @@ class Campaign:
         records = {**state.records, **state.drawn}
         return robustness_of(composition, self.system.reference, records, self.config, self.system.name, n_draws)
 
+    def _drawn_candidates(self, state: Journal) -> list[Candidate]:
+        """What is compared under draws of the uncertain parameters; nothing before that has begun."""
+        if not state.compared:
+            return []
+        compared = [self.system.reference, *state.compared]
+        return draw_candidates(self.config, self.system.name, compared, self.config.conclude.n_draws)
+
     @contextmanager
     def _looking(self) -> Iterator[Store]:
         store = Store(self.directory, is_read_only=True)
@@ -355,7 +371,11 @@ class Campaign:
 
 
 def _make_space(config: CampaignConfig, system: MaterialSystem) -> CompositionSpace:
-    return CompositionSpace.make(system, **config.space.model_dump())
+    try:
+        return CompositionSpace.make(system, **config.space.model_dump())
+    except ConfigError as error:
+        text = str(error)
+        raise ConfigError(text if text.startswith("[space]") else f"[space]: {text}") from None
 
 
 def _level(settings: ModelSettings) -> dict[str, str]:

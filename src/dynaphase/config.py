@@ -16,7 +16,7 @@ from dynaphase.acquisition.goal import Goal
 from dynaphase.errors import ConfigError, InputError, unknown_choice
 from dynaphase.features import FeatureKind
 from dynaphase.material_inputs import CERAMIC_GRAIN_SIZE_NM
-from dynaphase.settings import MODELS, ModelSettings, PaperSettings, PhysicalSettings, Section, explain
+from dynaphase.settings import MODELS, ModelSettings, PaperSettings, PhysicalSettings, Section, explain, explain_one
 
 __all__ = [
     "PRESETS",
@@ -224,7 +224,8 @@ class ConcludeSection(Section):
     )
     n_compared: int = Field(5, ge=1, le=100, description="recommended compositions that are compared so")
     pareto_with_current: bool = Field(
-        False, description="whether the critical current density counts for the Pareto front, beside S and σ"
+        False,
+        description="whether the critical current density counts for the Pareto front, beside S and σ; physical model",
     )
 
 
@@ -290,6 +291,16 @@ class CampaignConfig(Section):
                 raise PydanticCustomError(
                     "levels", "at level '{level}' of fidelity.levels: {problem}", {"level": level, "problem": problem}
                 ) from None
+        return self
+
+    @model_validator(mode="after")
+    def _current_is_simulated(self) -> CampaignConfig:
+        if self.conclude.pareto_with_current and self.model == "paper":
+            raise PydanticCustomError(
+                "current",
+                "the paper model simulates no critical current density: set conclude.pareto_with_current to false, or "
+                "take the physical model",
+            )
         return self
 
     @model_validator(mode="after")
@@ -441,25 +452,34 @@ def make_config(content: Mapping[str, Any], origin: str = "configuration") -> Ca
     """
     model = content.get("model", MODELS[0])
     if model not in MODELS:
-        raise unknown_choice("model of a campaign", model, MODELS)
+        raise ConfigError(f"{origin}: {unknown_choice('model', model, MODELS)}")
     kind = _KINDS[model]
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        lines = [*explain(error, kind), *_of_another_model(content, model)]
+        foreign = _of_another_model(content, model)
+        known_elsewhere = {name for names in foreign.values() for name in names}
+        problems = [p for p in map(dict, error.errors(include_url=False)) if not _is_one_of(p, known_elsewhere)]
+        lines = [explain_one(problem, kind) for problem in problems]
+        lines += [
+            f'[settings] has options of the {other} model: {", ".join(names)}; take out, or write model = "{other}"'
+            for other, names in foreign.items()
+        ]
         raise ConfigError("\n".join(f"{origin}: {line}" for line in lines)) from None
 
 
-def _of_another_model(content: Mapping[str, Any], model: str) -> list[str]:
-    """One line for every other model that has an option which this one lacks."""
+def _of_another_model(content: Mapping[str, Any], model: str) -> dict[str, list[str]]:
+    """Other model → options given that this one lacks and the other has."""
     settings = content.get("settings")
     given = set(settings) if isinstance(settings, Mapping) else set()
     unknown = given - set(_options(model))
-    return [
-        f'{", ".join(sorted(unknown & _options(other)))}: of the {other} model; write model = "{other}" for it'
-        for other in MODELS
-        if unknown & _options(other)
-    ]
+    return {other: sorted(unknown & _options(other)) for other in MODELS if unknown & _options(other)}
+
+
+def _is_one_of(problem: Mapping[str, Any], names: set[str]) -> bool:
+    """Whether it is an unknown option of [settings] with one of these names."""
+    place = problem["loc"]
+    return problem["type"] == "extra_forbidden" and place[:1] == ("settings",) and place[-1] in names
 
 
 def _options(model: str) -> set[str]:

@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
 
-    from dynaphase.campaign import Campaign, Observer
+    from dynaphase.campaign import Campaign
     from dynaphase.materials.base import Material
     from dynaphase.recommend import Forecast
     from dynaphase.records import Record
@@ -36,17 +38,6 @@ STRATA: dict[str, str] = {
     "noisy": "where replicates scatter most",
 }
 """Parts of the held-out set in words."""
-
-_PURPOSES: dict[str, str] = {
-    "max-variance": "most uncertain",
-    "integrated-variance": "most informative",
-    "hypervolume": "towards the goal",
-    "expected-improvement": "towards the goal",
-    "thompson": "towards the goal",
-    "random": "random",
-    "sobol": "evenly spread",
-}
-"""What an acquisition chooses compositions for."""
 
 N_REASONS = 5
 """Most reasons of failures that are shown."""
@@ -112,17 +103,35 @@ def print_material(found: Material, notes: Sequence[str], console: Console) -> N
         console.print(f"note: {plain(note)}")
 
 
-def describe_status(state: Mapping[str, Any]) -> list[str]:
-    """Where a campaign stands, in lines of text."""
+def print_lines(lines: Sequence[str], console: Console, indent: int = 2) -> None:
+    """Lines of text; on a terminal those that are too long go on below, `indent` deeper, and never within a word."""
+    from textwrap import wrap
+
+    for line in lines:
+        begin = len(line) - len(line.lstrip())
+        parts = [line]
+        if console.is_terminal:  # whoever reads a file or a pipe wants the lines as they are
+            parts = wrap(
+                line,
+                console.width,
+                subsequent_indent=" " * (begin + indent),
+                break_on_hyphens=False,
+                break_long_words=False,
+                drop_whitespace=True,
+            )
+        for part in parts or [""]:
+            console.print(part, markup=False, soft_wrap=True)
+
+
+def describe_status(state: Mapping[str, Any], directory: Path | None = None) -> list[str]:
+    """Where a campaign stands, in lines of text; `directory` is what the command to go on names."""
     from dynaphase.failures import describe_failures
 
-    reason = state["stopped_because"]
-    now = f"running, {state['n_running']} to go" if state["n_running"] else "not running"
     lines = [
         f"{state['n_records']} records ({state['n_failed']} failed) of {state['n_planned']} planned, "
         f"round {state['round']}",
         f"model {state['model']}, {_level(state)}",
-        _why_stopped(reason, state.get("stopped_in_words")) if reason else now,
+        *_how_it_goes(state, directory),
     ]
     failures = list(state["failures"].items())
     lines += [f"failed {n} times: {why}" for why, n in failures[:N_REASONS]]
@@ -140,7 +149,39 @@ def describe_status(state: Mapping[str, Any]) -> list[str]:
     return lines + describe_savings(state.get("saved", []))
 
 
-def _why_stopped(reason: str, words: str | None) -> str:
+def _how_it_goes(state: Mapping[str, Any], directory: Path | None) -> list[str]:
+    """Whether it runs or why it does not, what is open, and how to go on."""
+    from shlex import quote
+
+    reason, still_open = state["stopped_because"], _what_is_open(state)
+    go_on = f"'dynaphase run {'DIR' if directory is None else quote(str(directory))}'"
+    if state["is_running"]:
+        return [f"running: {still_open}" if still_open else "running: all that was asked for is recorded; learning"]
+    if reason and reason != "interrupted":
+        again = [f"{still_open}: no result came; {go_on} tries again"] if still_open else []
+        return [why_stopped(reason, state.get("stopped_in_words")), *again]
+    if not state["n_planned"]:
+        return [f"not begun; start it with {go_on}"]
+    return [
+        why_stopped(reason, None) if reason else "not running and not finished: it was ended from outside",
+        f"{still_open or 'all that was asked for is recorded'}; go on with {go_on}",
+    ]
+
+
+def _what_is_open(state: Mapping[str, Any]) -> str:
+    """What was asked for and has no record; empty if nothing is."""
+    n, n_compositions, n_draws = state["n_open"], state["n_open_compositions"], state["n_open_draws"]
+    parts = [f"{_count(n, 'simulation')} of {_count(n_compositions, 'composition')}"] if n else []
+    parts += [f"{_count(n_draws, 'simulation')} under draws of the uncertain parameters"] if n_draws else []
+    return f"{' and '.join(parts)} open" if parts else ""
+
+
+def _count(n: int, name: str) -> str:
+    return f"{n} {name}" if n == 1 else f"{n} {name}s"
+
+
+def why_stopped(reason: str, words: str | None) -> str:
+    """One of the four reasons, and its figures in words."""
     return f"stopped because: {reason}" + (f": {words}" if words else "")
 
 
@@ -156,16 +197,16 @@ def _low_coverage(coverage: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> li
 
 
 def describe_savings(savings: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What random search would have needed, one line a question."""
-    lines = []
+    """What random search would have needed, one line a question below a heading."""
+    lines = ["random search would have needed, in compositions"] if savings else []
     for s in savings:
         is_optimum = s["target"] == "optimum"
-        what = "for compositions as good" if is_optimum else f"for the accuracy of {_COLUMNS[s['target']][0]}"
+        what = "  for compositions as good" if is_optimum else f"  for the accuracy of {_COLUMNS[s['target']][0]}"
         if s["ratio"] is None:
-            lines.append(f"random search {what}: cannot be said: {s['note']}")
+            lines.append(f"{what}: cannot be said: {s['note']}")
             continue
         counted = "asked for" if is_optimum else "learned from"
-        lines.append(f"random search {what}: {in_times(s)} the {s['n_campaign']} compositions {counted}")
+        lines.append(f"{what}: {in_times(s)} the {s['n_campaign']} {counted}")
     return lines
 
 
@@ -181,8 +222,18 @@ def _level(state: Mapping[str, Any]) -> str:
     return f"fidelity {state['fidelity']}" if "fidelity" in state else f"{state['stepping']} stepping"
 
 
-def print_forecasts(forecasts: Sequence[Forecast], console: Console, title: str, grain_size_nm: float = 1000.0) -> None:
-    """A table of predictions that fits 80 columns, and below it why each composition is there."""
+def print_forecasts(
+    forecasts: Sequence[Forecast],
+    console: Console,
+    title: str,
+    grain_size_nm: float = 1000.0,
+    *,
+    with_current: bool = False,
+) -> None:
+    """A table of predictions that fits 80 columns, and below it why each composition is there.
+
+    `with_current` says that the critical current density counts for the Pareto front.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -196,19 +247,19 @@ def print_forecasts(forecasts: Sequence[Forecast], console: Console, title: str,
         table.add_row(str(number), item.formula, *(_with_interval(item.predictions[name], name) for name in shown))
     console.print(table)
     meanings = "; ".join(_COLUMNS[name][2].format(grain_size_nm / 1000) for name in shown)
-    console.print(f"{meanings}. Intervals: 90 %.")
+    print_lines([f"{meanings}. Intervals: 90 %."], console, indent=0)
     for number, item in enumerate(forecasts, start=1):
-        parts = [plain(item.reason)] if item.reason else []
+        parts = [item.reason] if item.reason else []
         if item.simulated:
             known = [name for name in shown if name in item.simulated]  # not all of them of a run that was stopped
             values = (f"{_COLUMNS[name][0]} {item.simulated[name]:{_COLUMNS[name][1]}}" for name in known)
             parts.append(f"simulated: {', '.join(values)}")
         if parts:
-            console.print(f"{number}: {'; '.join(parts)}", soft_wrap=True)
-    _print_probabilities(forecasts, console)
+            print_lines([f"{number}: {'; '.join(parts)}"], console, indent=3)
+    _print_probabilities(forecasts, console, with_current=with_current)
 
 
-def _print_probabilities(forecasts: Sequence[Forecast], console: Console) -> None:
+def _print_probabilities(forecasts: Sequence[Forecast], console: Console, *, with_current: bool) -> None:
     """How sure the recommendations are, in a table of its own."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -230,13 +281,15 @@ def _print_probabilities(forecasts: Sequence[Forecast], console: Console) -> Non
             shares.append(_probability(drawn["probability"], drawn["interval_90"]) if drawn else "–")
         table.add_row(str(number), *shares)
     console.print(table)
-    console.print(
-        "Probabilities, by the surrogate: that nothing clearly different is better in\n"
-        "S and σ ceramic; that it is better than the reference composition."
-    )
+    front = "S, σ ceramic and CCD" if with_current else "S and σ ceramic"
+    lines = [
+        f"Probabilities, by the surrogate: that nothing clearly different is better in {front}; that it is better than "
+        "the reference composition."
+    ]
     if has_draws:
         n = next(item.robust_to_draws["n_draws"] for item in forecasts if item.robust_to_draws)
-        console.print(f"Draws: share of {n} draws of the uncertain parameters, simulated (90 % interval).")
+        lines.append(f"Draws: share of {n} draws of the uncertain parameters, simulated (90 % interval).")
+    print_lines(lines, console, indent=0)
 
 
 def _probability(p: float | None, interval: Sequence[float] | None = None) -> str:
@@ -256,11 +309,21 @@ def _with_interval(prediction: Mapping[str, Any], name: str) -> str:
 
 def print_conclusion(campaign: Campaign, console: Console) -> None:
     """What a finished campaign ends with."""
-    for line in describe_status(campaign.status()):
-        console.print(line)
+    print_lines(describe_status(campaign.status(), campaign.directory), console)
     console.print()
-    grain_size = campaign.config.ceramic_grain_size_nm
-    print_forecasts(campaign.suggest(5), console, "Recommended compositions", grain_size)
+    print_recommendations(campaign, campaign.suggest(5), console)
+
+
+def print_recommendations(campaign: Campaign, recommendations: Sequence[Forecast], console: Console) -> None:
+    """What a campaign recommends, in the words of its configuration."""
+    config = campaign.config
+    print_forecasts(
+        recommendations,
+        console,
+        "Recommended compositions",
+        config.ceramic_grain_size_nm,
+        with_current=config.conclude.pareto_with_current,
+    )
 
 
 @contextmanager
@@ -274,65 +337,3 @@ def progress_bar(text: str, *, is_shown: bool) -> Iterator[Any]:
     with Progress(*columns, console=console, transient=True, disable=not is_shown) as progress:
         task = progress.add_task(text, total=1.0)
         yield lambda fraction: progress.update(task, completed=fraction)
-
-
-@contextmanager
-def campaign_progress(campaign: Campaign, console: Console) -> Iterator[Observer]:
-    """A progress display for a campaign: one bar a round, one line an assessment."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    from dynaphase.campaign import Observer
-    from dynaphase.rounds import Plan
-    from dynaphase.stopping import Verdict
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    acquisition = campaign.config.rounds.acquisition
-    with Progress(*columns, console=console) as progress:
-
-        class Display(Observer):
-            def __init__(self) -> None:
-                self.task: Any = None
-                self.reasons: set[str] = set()
-
-            def planned(self, plan: Plan, n_open: int, n_total: int) -> None:
-                what = "checking recommendations" if plan.is_confirmation else _PURPOSES[acquisition]
-                name = "first design" if plan.number == 0 else f"round {plan.number}: {what}"
-                self.task = progress.add_task(name, total=n_total, completed=n_total - n_open)
-
-            def finished(self, record: Record) -> None:
-                progress.advance(self.task)
-                if record.is_failed and (record.reason or "") not in self.reasons:  # each once; status counts them
-                    self.reasons.add(record.reason or "")
-                    progress.console.print(f"  failed: {plain(record.formula)}: {plain(record.reason or '')}")
-
-            def lost(self, formula: str, reason: str) -> None:
-                progress.console.print(f"  lost, run again to retry: {plain(formula)}: {plain(reason)}")
-
-            def assessed(self, assessment: Mapping[str, Any]) -> None:
-                text = ";  ".join(
-                    f"{symbol}: r {a['r']:.3f} nRMSE {a['nrmse']:.3f}"
-                    for symbol, a in zip("Sσ", assessment["accuracy"].values(), strict=True)
-                )
-                progress.console.print(f"  {assessment['n_training']} compositions learned.  {text}")
-
-            def drawing(self, n_open: int, n_total: int) -> None:
-                name = "draws of the uncertain parameters"
-                self.task = progress.add_task(name, total=n_total, completed=n_total - n_open)
-
-            def stopped(self, verdict: Verdict) -> None:
-                progress.console.print(f"  {_why_stopped(verdict.reason.value, verdict.words)}")
-
-        yield Display()

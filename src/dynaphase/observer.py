@@ -16,9 +16,10 @@ class Observer:
     """What a run tells while it goes on; override what you want to see."""
 
     def planned(self, plan: Plan, n_open: int, n_total: int) -> None:
-        """A round begins: `n_open` of its `n_total` simulations are still to be made.
+        """A round begins: `n_open` of its `n_total` simulations have no record yet.
 
-        Under asynchronous steering the plan still grows, and `n_total` is what will have been made at the next fit.
+        Under asynchronous steering a round's plan grows: this is called again, with all that was asked for so far,
+        each time a composition was chosen.  Records of the rounds before it may still come.
         """
 
     def finished(self, record: Record) -> None:

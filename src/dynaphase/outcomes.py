@@ -93,7 +93,7 @@ def check_goal(config: CampaignConfig) -> None:
             continue
         for option, targets in _OPTIONAL.items():
             if config.model == "physical" and name in {target.name for target in targets}:
-                raise ConfigError(f"[goal] names {name}, which is measured only with settings.{option} = true")
+                raise ConfigError(f"[goal]: it names {name}, which is measured only with settings.{option} = true")
         raise unknown_choice(f"[goal]: in the {config.model} model the outcome", name, outcomes)
     limits = {str(c): (c.target, c.bound) for c in goal.constraints}
     limits |= {f"reference of '{o}'": (o.target, o.reference) for o in goal.objectives if o.reference is not None}
@@ -103,7 +103,7 @@ def check_goal(config: CampaignConfig) -> None:
     n, allowed = len(goal.objectives), _N_OBJECTIVES.get(config.rounds.acquisition)
     if allowed is not None and n not in allowed:
         raise ConfigError(
-            f"acquisition '{config.rounds.acquisition}' takes {' or '.join(map(str, allowed))} objectives, and [goal] "
-            f"has {n}: change goal.objectives, for example to "
+            f"[rounds] acquisition '{config.rounds.acquisition}' takes {' or '.join(map(str, allowed))} "
+            f"objective{'' if allowed == (1,) else 's'}, and [goal] has {n}: change goal.objectives, for example to "
             + ('["max ceramic_conductivity_S_per_cm"]' if allowed == (1,) else "S and σ of the ceramic, its default")
         )

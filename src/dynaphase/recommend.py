@@ -191,4 +191,5 @@ def _against(item: Forecast, reference: Mapping[str, Prediction] | None, formula
         return ""
     gain_s = item.predictions[STABILITY]["mean"] - float(reference[STABILITY].mean[0])
     gain_sigma = item.predictions[SIGMA]["log10_mean"] - float(reference[SIGMA].transformed_mean[0])
+    gain_s = round(gain_s, 1) + 0.0  # no "-0.0"
     return f"; S {gain_s:+.1f}, σ ×{10**gain_sigma:.2f} against {formula}"

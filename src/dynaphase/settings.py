@@ -11,7 +11,16 @@ from pydantic_core import PydanticCustomError
 
 from dynaphase.errors import ConfigError, unknown_choice
 
-__all__ = ["MODELS", "ModelSettings", "PaperSettings", "PhysicalSettings", "Section", "explain", "make_settings"]
+__all__ = [
+    "MODELS",
+    "ModelSettings",
+    "PaperSettings",
+    "PhysicalSettings",
+    "Section",
+    "explain",
+    "explain_one",
+    "make_settings",
+]
 
 MODELS: Final = ("physical", "paper")
 """Models that are built; the first is the default."""
@@ -151,26 +160,60 @@ def make_settings(model: str, options: Mapping[str, Any]) -> ModelSettings:
 
 def explain(error: ValidationError, root: type[BaseModel]) -> list[str]:
     """One line per problem: the key, what is wrong, what is allowed, the nearest known key."""
-    return [_explain_one(dict(problem), root) for problem in error.errors(include_url=False)]
+    return [explain_one(dict(problem), root) for problem in error.errors(include_url=False)]
 
 
-def _explain_one(problem: Mapping[str, Any], root: type[BaseModel]) -> str:
-    place = [str(part) for part in problem["loc"]]
-    name = ".".join(place)
+def explain_one(problem: Mapping[str, Any], root: type[BaseModel]) -> str:
+    """One line for one of a `ValidationError`'s problems."""
+    place = [part for part in problem["loc"] if isinstance(part, str)]
+    name, given = ".".join(place), problem.get("input")
     if problem["type"] == "extra_forbidden":
         known = list(_find(root, place[:-1]).model_fields)
         close = get_close_matches(place[-1], known, n=1)
         hint = f" Did you mean '{close[0]}'?" if close else ""
         return f"unknown key '{name}'.{hint} Known here: {', '.join(known)}"
-    if problem["type"] in ("model_type", "dict_type"):
-        return f"'{name}' = {problem.get('input')!r} must be a section of its own: write [{name}] and its options below"
-    message = str(problem["msg"])
+    if problem["type"] == "model_type":
+        return f"'{name}' = {given!r} must be a section of its own: write [{name}] and its options below"
+    message = _in_plain_words(problem)
     if not name:
         return message
-    if len(place) == 1 and isinstance(problem.get("input"), Mapping):
+    if len(place) == 1 and isinstance(given, Mapping):
         return f"[{name}]: {message}"  # a rule between options of a section: all of its content would hide it
-    # Pydantic begins a sentence; the rest stays as it is, for names of targets and elements have capitals.
-    return f"'{name}' = {problem.get('input')!r}: {message[:1].lower()}{message[1:]}"
+    entries = "".join(f", entry {part + 1}" for part in problem["loc"] if isinstance(part, int))
+    return f"'{name}'{entries} = {given!r}: {message}"
+
+
+_PLAIN_WORDS: Final[Mapping[str, str]] = {
+    "int_type": "write a whole number{unquoted}",
+    "int_from_float": "write a whole number{unquoted}",
+    "float_type": "write a number{unquoted}",
+    "finite_number": "write a finite number",
+    "bool_type": "write true or false{unquoted}",
+    "string_type": "write text in quotes",
+    "list_type": "write a list, in square brackets: [{entry}]",
+    "dict_type": "write a table, in curly brackets: {{ NAME = … }}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "greater_than": "must be above {gt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "less_than": "must be below {lt:g}",
+    "too_short": "too few entries, write at least {min_length}",
+    "too_long": "too many entries, write at most {max_length}",
+}
+"""What to write instead, by pydantic's kind of problem; its own words speak of input and of what it should be."""
+
+
+def _in_plain_words(problem: Mapping[str, Any]) -> str:
+    kind, given, context = problem["type"], problem.get("input"), dict(problem.get("ctx") or {})
+    if kind == "literal_error":
+        known = context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+        close = get_close_matches(str(given), known, n=1)
+        return f"there is: {', '.join(known)}." + (f" Did you mean '{close[0]}'?" if close else "")
+    if kind in _PLAIN_WORDS:
+        is_text = isinstance(given, str)
+        context |= {"unquoted": " without quotes" if is_text else "", "entry": f'"{given}"' if is_text else "…"}
+        return _PLAIN_WORDS[kind].format(**context)
+    message = str(problem["msg"])  # pydantic begins a sentence; names of targets and elements have capitals further on
+    return message if isinstance(given, Mapping) else message[:1].lower() + message[1:]
 
 
 def _find(root: type[BaseModel], place: Iterable[str]) -> type[BaseModel]:

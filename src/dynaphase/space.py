@@ -238,7 +238,8 @@ def _constrained(
     if isinstance(base, Neighbourhood | Line):
         if max_elements:
             raise ConfigError(
-                f"max_elements is for the sampler 'simplex'; '{base.name}' mixes all elements as its line does"
+                f"max_elements is for the sampler 'simplex'; '{base.name}' mixes all elements as its line does: write "
+                "sampler = 'simplex', or max_elements = 0"
             )
         return Section.make(system, base, (*share_limits(limits), *rules))
     return Mixtures(

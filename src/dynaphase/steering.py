@@ -110,7 +110,7 @@ class Steering:
         for plan in journal.plans:
             missing = list(self._tasks(journal, plan.entries))
             if missing:
-                self.observer.planned(plan, len(missing), len(plan.entries) * self.config.design.n_replicates)
+                self._announce(journal, plan.number)
             yield from missing
 
     def _chosen_when_free(self) -> Iterator[Task]:
@@ -132,10 +132,14 @@ class Steering:
             if not plan.entries:
                 return
             self.store.log("planned", plan.to_json())
-            if number > journal.plans[-1].number:
-                n_until_fit = self.config.rounds.refit_every * self.config.design.n_replicates
-                self.observer.planned(plan, n_until_fit, n_until_fit)
+            self._announce(self._journal(), number)
             yield from self._tasks(journal, plan.entries)
+
+    def _announce(self, journal: Journal, number: int) -> None:
+        """Tell the observer what round `number` asks for so far, and how much of it has no record."""
+        plan = next(plan for plan in journal.plans if plan.number == number)
+        keys = [candidate.key for candidate in plan.candidates(self.config, self._system)]
+        self.observer.planned(plan, sum(key not in journal.records for key in keys), len(keys))
 
     def _n_results(self, journal: Journal) -> int:
         """Pieces of work that were finished since the surrogate was fitted last; replicates belong together."""
