@@ -48,7 +48,8 @@ LEARNING: Final[dict[str, Strategy]] = {
     s.name: s
     for s in (
         Steered("random, fractions", "random", "fractions"),
-        Steered("max-variance, phases", "max-variance", "phases"),
+        Steered("integrated-variance, phases", "integrated-variance", "phases", begins="estimates"),
+        Steered("max-variance, phases", "max-variance", "phases", begins="estimates"),
         ScikitLearn("sklearn-variance", "variance"),
     )
 }
@@ -57,11 +58,15 @@ LEARNING: Final[dict[str, Strategy]] = {
 REFERENCE: Final = "random, fractions"
 """What accuracy is counted against: as many random evaluations, plain fractions."""
 
-N_LEARNED: Final = (10, 20, 30, 40, 60)
+REFINING: Final = "max-variance, phases"
+"""What chooses after 100 random evaluations: the paper's rule."""
+UNDER_FAILURES: Final = "integrated-variance, phases"
+
+N_LEARNED: Final = (5, 10, 15, 20, 25, 30, 40, 50, 60)
 N_RANDOM: Final = (50, 100)
 N_REFINED: Final = (100, 120, 140, 160)
 """100 random and then 60 chosen evaluations."""
-N_FAILING: Final = (20, 40, 60, 80)
+N_FAILING: Final = (10, 20, 30, 40, 50, 60, 70, 80)
 FAILING_SHARE: Final = 0.3
 
 
@@ -173,7 +178,7 @@ def play(game: Game) -> dict[str, Any]:
     elif game.kind == "refine":
         strategy = LEARNING[game.strategy]
         assert isinstance(strategy, Steered)
-        begun = replace(strategy, n_initial=N_REFINED[0])
+        begun = replace(strategy, n_initial=N_REFINED[0], begins="random")
         found["checkpoints"] = play_learning(inputs, begun, game.seed, N_REFINED)
     elif game.kind == "learn":
         n = N_RANDOM if game.strategy.startswith("random") else N_LEARNED
@@ -207,7 +212,7 @@ def games_of(sources: Iterable[Source], n_seeds: int) -> list[Game]:
     return [
         Game(kind, source, s, seed, goal)
         for is_detail in (False, True)
-        for seed in range(-(-n_seeds // 2) if is_detail else n_seeds)
+        for seed in range(n_seeds)
         for source in sources
         for kind, s, goal, belongs in mine[source]
         if belongs is is_detail
@@ -215,7 +220,7 @@ def games_of(sources: Iterable[Source], n_seeds: int) -> list[Game]:
 
 
 def played_on(source: Source) -> list[tuple[str, str, str, bool]]:
-    """Kind, strategy and goal of every game of one seed on one landscape, and whether half the seeds will do."""
+    """Kind, strategy and goal of every game of one seed on one landscape, and whether it is a detail."""
     inputs = inputs_of(source)
     searching, learning = playable(inputs)
     if source.is_noisy:
@@ -227,9 +232,9 @@ def played_on(source: Source) -> list[tuple[str, str, str, bool]]:
         mine += [("search", "dynaphase", goal, True) for goal in single_goals(source)]
     mine += [("learn", s, PARETO, s.startswith("sklearn")) for s in learning]
     if source.is_simulated:
-        mine += [("refine", s, PARETO, False) for s in learning if s == "max-variance, phases"]
+        mine += [("refine", s, PARETO, False) for s in learning if s == REFINING]
     if source.is_simulated and not source.is_noisy and inputs.landscape.is_done.all():
-        mine += [(kind, "max-variance, phases", PARETO, True) for kind in ("fail", "whole")]
+        mine += [(kind, UNDER_FAILURES, PARETO, False) for kind in ("fail", "whole")]
     return mine
 
 

@@ -162,6 +162,18 @@ def refined(document: Document) -> str:
     return table(["landscape", "chosen by", "n", "where", "target", "nRMSE", "rmse", "bias", "coverage"], rows)
 
 
+def truths(document: Document) -> str:
+    """How well the truth is known, as an nRMSE, beside what predictions reach."""
+    rows = []
+    for name, landscape in document["landscapes"].items():
+        by_n = next(iter(document["refined"].get(name, {}).values()), None)
+        for stratum in ("fresh", "noisy") if by_n else ():
+            for target, error in landscape["truth_nrmse"].get(stratum, {}).items():
+                reached = list(by_n.values())[-1][stratum][target]["nrmse"]
+                rows.append([name, stratum, SHORT.get(target, target), number(error), with_bounds(reached)])
+    return table(["landscape", "where", "target", "standard error of the truth", "nRMSE after 100 + 60"], rows)
+
+
 def failures(document: Document) -> str:
     """Evaluations with and without failures, and what is recognised."""
     rows = []
@@ -199,6 +211,7 @@ TABLES: Final[dict[str, Callable[[Document], str]]] = {
     "best found": best_found,
     "accuracy": needed_for_accuracy,
     "refined": refined,
+    "truth": truths,
     "failures": failures,
     "choosing": choosing,
 }

@@ -66,6 +66,8 @@ def summarise(sources: Sequence[Source], games: Sequence[Game], played: Played) 
             continue
         name = source.label
         document["landscapes"][name] = describe(inputs_of(source).landscape)
+        if source.is_table:
+            document["landscapes"][name]["truth_nrmse"] = truth_errors(source)
         document["campaigns"][name] = counted(mine)
         searched = search_results(source, mine, played)
         document["search"][name] = searched[PARETO]
@@ -178,6 +180,21 @@ def spans_of(source: Source) -> dict[str, float]:
     judge = landscape.judges["fresh"]
     truth = judge.z[judge.is_done]
     return {o.name: float(np.ptp(o.score(truth[:, t]))) for t, o in enumerate(landscape.objectives)}
+
+
+def truth_errors(source: Source) -> dict[str, dict[str, float]]:
+    """Judge or stratum → target → standard error of the truth over its range: no prediction can be measured below."""
+    landscape, spans = goal_inputs(source, PARETO).landscape, spans_of(source)
+    found = {}
+    for place, judge in landscape.judges.items():
+        for name, mask in {place: judge.is_done, **judge.strata}.items():
+            variance = judge.variance[mask & judge.is_done]
+            found[name] = {
+                o.name: float(np.sqrt(variance[:, t].mean())) / spans[o.name]
+                for t, o in enumerate(landscape.objectives)
+                if o.target.transform.in_decades and len(variance)
+            }
+    return {name: errors for name, errors in found.items() if errors}
 
 
 def accuracy_results(kind: str, games: Sequence[Game], played: Played, spans: Mapping[str, float]) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class Strategy(Protocol):
         ...
 
 
-N_INITIAL: Final = 5
+N_INITIAL: Final = 3
 """Random evaluations before a strategy that learns decides anything; the same ones for all of them."""
 
 

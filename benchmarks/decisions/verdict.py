@@ -9,7 +9,8 @@ SIGMA: Final = "ionic_conductivity_S_per_cm"
 S: Final = "stability_score"
 NAMES: Final = {SIGMA: "log10 σ", S: "S"}
 LANDSCAPES: Final = ("neighbourhood", "simplex", "quaternary")
-STEERED: Final = "max-variance, phases"
+REFINED: Final = "max-variance, phases"
+LEARNED: Final = "integrated-variance, phases"
 OURS: Final = "dynaphase"
 
 NRMSE: Final = {"neighbourhood": (0.03, 0.07), "simplex": (0.03, 0.09), "quaternary": (0.05, 0.10)}
@@ -58,7 +59,7 @@ def verdict(document: Document) -> list[Line]:
 
 def _last(document: Document, name: str) -> Mapping[str, Any] | None:
     """Errors after all chosen evaluations, by stratum and target."""
-    by_n = document["refined"].get(name, {}).get(STEERED)
+    by_n = document["refined"].get(name, {}).get(REFINED)
     return None if not by_n else by_n[list(by_n)[-1]]
 
 
@@ -115,7 +116,7 @@ def _coverage(document: Document) -> Iterator[Line]:
 
 def _needed(document: Document) -> Iterator[Line]:
     for _, label, is_noisy in _versions(LANDSCAPES):
-        found = document["simulations_to_accuracy"].get(label, {}).get(STEERED)
+        found = document["simulations_to_accuracy"].get(label, {}).get(LEARNED)
         for target in (SIGMA, S) if found else ():
             entry, bound = found[target], NEEDED[target, is_noisy]
             reached = entry["median"] is not None and entry["median"] <= bound
@@ -186,7 +187,7 @@ def _choosing(document: Document) -> Iterator[Line]:
 
 def _failures(document: Document) -> Iterator[Line]:
     for label, strategies in document["failures"].items():
-        entry = strategies.get(STEERED)
+        entry = strategies.get(LEARNED)
         for target in entry["n_with"] if entry else ():
             pair = [entry[key][target]["median"] for key in ("n_with", "n_without")]
             what = f"{label}: {NAMES.get(target, target)} with 30 % failures, evaluations over those without"
