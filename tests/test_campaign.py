@@ -119,7 +119,12 @@ def test_more_budget_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert len(first) <= 23 < len(second) <= 29
 
 
-RUN = "import sys; from dynaphase.cli import main; sys.exit(main(['run', sys.argv[1], '--workers', '2']))"
+RUN = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
+from dynaphase.cli import main
+sys.exit(main(["run", sys.argv[1], "--workers", "2"]))
+"""
 
 
 def start(directory: Path) -> subprocess.Popen[str]:

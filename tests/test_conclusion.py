@@ -275,12 +275,19 @@ def test_a_search_ends_with_the_row_that_completes_it() -> None:
     ]
 
 
-def test_failures_among_random_compositions_are_charged_to_random_search(known: tuple[Learned, list[Plan]]) -> None:
+def test_only_failures_among_the_random_compositions_are_charged_to_random_search(
+    known: tuple[Learned, list[Plan]],
+) -> None:
     learned, plans = known
+    asked = [c for plan in plans for c, _ in plan.asked]
+    extra = SPACE.sample(30, np.random.default_rng(8))
+    plans = [*plans, Plan(2, (*(Entry(c, Role.CONFIRMATION) for c in extra[1:]), Entry(extra[0], Role.REFERENCE)))]
+    failed = {*asked[:9], *asked[-2:], *extra}  # of the first plan nine; chosen and confirming ones, the reference
     plain = saved_for_optimum(learned, plans, CONFIG, SPACE)
-    charged = saved_for_optimum(learned, plans, CONFIG, SPACE, n_failed=9)
+    charged = saved_for_optimum(learned, plans, CONFIG, SPACE, failed)
     assert charged.n_random == pytest.approx(plain.n_random / 0.75)
     assert "25 %" in charged.note
+    assert charged.n_campaign == 74
 
 
 LEVELS = {"levels": ["eikonal", "128"]}
@@ -296,24 +303,6 @@ class KnownRecords:
 
     def are_good(self, compositions: list) -> np.ndarray:
         return np.ones(len(compositions), dtype=bool)
-
-
-def test_only_failures_among_the_random_compositions_are_charged(known: tuple[Learned, list[Plan]]) -> None:
-    learned, plans = known
-    asked = [c for plan in plans for c, _ in plan.asked]
-    extra = SPACE.sample(30, np.random.default_rng(8))
-    plans = [*plans, Plan(2, (*(Entry(c, Role.CONFIRMATION) for c in extra[1:]), Entry(extra[0], Role.REFERENCE)))]
-    failed = {*asked[:9], *asked[-2:], *extra}  # of the first plan nine; chosen and confirming ones, the reference
-
-    def record(composition: object, seed: int, status: RecordStatus) -> Record:
-        return Record(Candidate(composition, seed, "lagp", "paper", {}), status, "")  # type: ignore[arg-type]
-
-    records = [record(c, 0, RecordStatus.FAILED if c in failed else RecordStatus.DONE) for c in [*asked, *extra]]
-    records += [record(c, 1, RecordStatus.FAILED) for c in asked[9:20]]  # their other microstructure was done
-    plain = saved_for_optimum(learned, plans, CONFIG, SPACE)
-    charged = saved_for_optimum(replace(learned, prospects=KnownRecords(records)), plans, CONFIG, SPACE, n_failed=41)
-    assert charged.n_random == pytest.approx(plain.n_random / 0.75)
-    assert charged.n_campaign == 74
 
 
 def levelled(known: tuple[Learned, list[Plan]]) -> tuple[Learned, list[Plan]]:

@@ -199,7 +199,10 @@ class StopSection(Section):
     r: float = Field(0.95, gt=0, lt=1, description="wanted correlation on the held-out set, both targets")
     nrmse: float = Field(0.1, gt=0, description="wanted rms error on the held-out set over the range of its values")
     confidence: float = Field(
-        0.9, ge=0.5, lt=1, description="with which both must hold beyond this held-out set; 0.5: the figures themselves"
+        0.9,
+        ge=0.5,
+        lt=1,
+        description="with which both must hold beyond this held-out set, over all looks; 0.5: the figures themselves",
     )
     min_rounds: int = Field(0, ge=0, description="rounds of active learning before accuracy may stop it")
     budget: int = Field(300, ge=1, description="simulations in all, held-out, reference and final ones included")

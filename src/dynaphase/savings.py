@@ -15,7 +15,7 @@ its cost relative to that, as in the budget (`dynaphase.levels`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import fsum
 from typing import Any, Final
@@ -29,7 +29,6 @@ from dynaphase.config import CampaignConfig
 from dynaphase.levels import costs_of, level_value, measured_costs
 from dynaphase.pareto import hypervolume
 from dynaphase.probabilities import draw_responses
-from dynaphase.records import Record
 from dynaphase.rounds import Plan, Role
 from dynaphase.space import CompositionSpace
 from dynaphase.surrogate import SurrogateOptions, compare, fit_surrogate
@@ -95,7 +94,11 @@ class Saving:
 
 
 def saved_for_optimum(
-    learned: Learned, plans: Sequence[Plan], config: CampaignConfig, space: CompositionSpace, n_failed: int = 0
+    learned: Learned,
+    plans: Sequence[Plan],
+    config: CampaignConfig,
+    space: CompositionSpace,
+    failed: Collection[Composition] = (),
 ) -> Saving:
     """Compositions that random search needs for the campaign's final hypervolume.
 
@@ -106,13 +109,13 @@ def saved_for_optimum(
     Parameters
     ----------
     learned : Learned
-        The final surrogate.  Its prospects hold the records from which failures are counted.
+        The final surrogate.
     plans : sequence of Plan
         All rounds.
     config : CampaignConfig
     space : CompositionSpace
-    n_failed : int
-        Random compositions all of whose simulations failed; read only where `learned` has no prospects.
+    failed : collection of Composition
+        Those all of whose simulations failed.
     """
     asked = dict(pair for plan in plans for pair in plan.asked)
     inside = [composition for composition in simulated_responses(learned)[0] if space.contains(composition)]
@@ -135,9 +138,7 @@ def saved_for_optimum(
         return replace(saving, note="no draw of the surrogate has anything beyond the first design's medians")
     lengths = lengths[np.isfinite(lengths)]
     random_ones = [c for c, role in asked.items() if role in (Role.INITIAL, Role.HELD_OUT)]
-    if learned.prospects is not None:
-        n_failed = _n_failed(random_ones, learned.prospects.records.values())
-    share_failed = min(0.95, n_failed / max(len(random_ones), 1)) if n_failed else 0.0
+    share_failed = min(0.95, sum(c in failed for c in random_ones) / max(len(random_ones), 1))
     low, middle, high = np.quantile(lengths, [0.05, 0.5, 0.95])
     return replace(
         saving,
@@ -231,15 +232,6 @@ def _counted(costs: Iterable[float]) -> float:
 
 def _by_cost(config: CampaignConfig) -> str:
     return "; lower levels of fidelity count by their cost" if config.fidelity.levels else ""
-
-
-def _n_failed(compositions: Sequence[Composition], records: Iterable[Record]) -> int:
-    """How many of the compositions were simulated and failed every time."""
-    has_failed: dict[Composition, bool] = {}
-    for record in records:
-        composition = record.candidate.composition
-        has_failed[composition] = has_failed.get(composition, True) and record.is_failed
-    return sum(has_failed.get(composition, False) for composition in compositions)
 
 
 def _subset_errors(

@@ -240,10 +240,8 @@ class Steering:
                 self.observer.drawing(len(missing), len(wanted))
                 self._simulate(iter([Task(candidate) for candidate in missing]))
         self.check()
-        tried = {entry.composition for entry in _entries(journal.plans) if entry.role is not Role.ACTIVE}
-        n_failed = len(tried & journal.failed_compositions)
         saved = [
-            saved_for_optimum(learned, journal.plans, self.config, self.space, n_failed),
+            saved_for_optimum(learned, journal.plans, self.config, self.space, journal.failed_compositions),
             *saved_for_accuracy(learned, journal.plans, self.config, JUDGED),
         ]
         self.store.log("saved", {"savings": [saving.to_json() for saving in saved]})

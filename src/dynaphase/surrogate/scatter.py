@@ -6,11 +6,11 @@ what it does elsewhere, and a mean over variances would call every place noisy. 
 
     ln s_i² = ln σ²(x_i) + e_i,    E e_i = ψ(ν_i/2) − ln(ν_i/2),    Var e_i = ψ′(ν_i/2)
 
-exactly, for normal replicates (doi:10.1080/01621459.1987.10478411), with ln σ² ~ c + GP(0, a·M₅/₂(|x − x′|_ℓ)).  The
-constant c is generalised least squares; a and ℓ are those of highest evidence on a grid, first one ℓ for all
-dimensions, then each dimension's own where that gains `GAIN`: a percolation threshold is narrow in the one input that
-decides it and long in all others.  What is used is the mean of σ² under the posterior, exp(μ + v/2): where little is
-known of the noise it is taken as larger.
+exactly, for normal replicates (ψ: digamma, the moments of the logarithm of χ²), with ln σ² ~ c + GP(0, a·M₅/₂(|x −
+x′|_ℓ)). The constant c is generalised least squares; a and ℓ are those of highest evidence on a grid, first one ℓ for
+all dimensions, then each dimension's own where that gains `GAIN`: a percolation threshold is narrow in the one input
+that decides it and long in all others. What is used is the mean of σ² under the posterior, exp(μ + v/2): where little
+is known of the noise it is taken as larger.
 
 Where one run in eight percolates and seven do not, two seeds mostly agree: such noise is underrated, by any smoother.
 """
