@@ -50,10 +50,11 @@ LEARNING: Final[dict[str, Strategy]] = {
         Steered("random, fractions", "random", "fractions"),
         Steered("integrated-variance, phases", "integrated-variance", "phases", begins="estimates"),
         Steered("max-variance, phases", "max-variance", "phases", begins="estimates"),
+        Steered("integrated-variance, fractions", "integrated-variance", "fractions"),
         ScikitLearn("sklearn-variance", "variance"),
     )
 }
-"""Strategies that learn the whole landscape."""
+"""Strategies that learn the whole landscape; ours on fractions where there are no phases."""
 
 REFERENCE: Final = "random, fractions"
 """What accuracy is counted against: as many random evaluations, plain fractions."""
@@ -242,10 +243,10 @@ def playable(inputs: Inputs) -> tuple[list[str], list[str]]:
     """Names of the strategies that search and that learn here."""
     missing, has_phases = missing_peers(), inputs.offers("phases")
     searching = [s for s in SEARCHING if s not in missing and s != "random"]
-    learning = [s for s in LEARNING if s not in missing]
+    not_here = "integrated-variance, fractions" if has_phases else "phases"
+    learning = [s for s in LEARNING if s not in missing and not_here not in s]
     if not has_phases:
         searching = [s for s in searching if s not in ABLATIONS]
-        learning = [s for s in learning if "phases" not in s]
     return searching, learning
 
 

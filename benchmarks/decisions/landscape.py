@@ -47,6 +47,9 @@ class Judge:
         Mean over the seeds on the scale of each target's model; NaN where every seed failed.
     variance : ndarray, shape (m, t)
         Variance of that mean: the truth is known no better.
+    is_one_run : bool
+        Whether all that is known of each composition is one run, its noise included: then predictions are held against
+        what a new run would give.
     strata : mapping
         Name → mask (m,): where to look separately.
     """
@@ -56,6 +59,7 @@ class Judge:
     variance: FloatArray
     strata: Mapping[str, BoolArray] = field(default_factory=dict)
     compositions: tuple[Composition, ...] = ()
+    is_one_run: bool = False
 
     @property
     def is_done(self) -> BoolArray:

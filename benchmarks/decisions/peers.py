@@ -68,7 +68,8 @@ class ScikitLearnPlayer:
                 self.z.append(np.array([t.transform.forward(v) for t, v in zip(targets, row, strict=True)]))
 
     def predict(self, place: str) -> tuple[FloatArray, FloatArray]:
-        return self._moments(self._fits(), self.inputs.at(place, "fractions"))
+        is_one_run = self.inputs.landscape.judges[place].is_one_run
+        return self._moments(self._fits(), self.inputs.at(place, "fractions"), is_one_run)
 
     def _fits(self) -> list[tuple[Any, float, float]]:
         from sklearn.gaussian_process import GaussianProcessRegressor
@@ -87,13 +88,15 @@ class ScikitLearnPlayer:
         return fits
 
     @staticmethod
-    def _moments(fits: list[tuple[Any, float, float]], X: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _moments(
+        fits: list[tuple[Any, float, float]], X: FloatArray, of_runs: bool = False
+    ) -> tuple[FloatArray, FloatArray]:
         means, stds = [], []
         for model, centre, scale in fits:
             mean, std = model.predict(X, return_std=True)
             means.append(centre + scale * mean)
-            # The white noise is part of the predicted spread; the mean response is known better by it.
-            noise = model.kernel_.k2.noise_level
+            # The white noise is part of the predicted spread of a run; the mean response is known better by it.
+            noise = 0.0 if of_runs else model.kernel_.k2.noise_level
             stds.append(scale * np.sqrt(np.clip(std**2 - noise, 1e-12, None)))
         return np.column_stack(means), np.column_stack(stds)
 

@@ -105,7 +105,9 @@ class SteeredPlayer:
     def predict(self, place: str) -> tuple[FloatArray, FloatArray]:
         predictions = self._surrogate().predict(self.inputs.at(place, self.kind))
         found = [predictions[objective.name] for objective in self.inputs.landscape.objectives]
-        means, stds = [p.transformed_mean for p in found], [p.transformed_std for p in found]
+        is_one_run = self.inputs.landscape.judges[place].is_one_run
+        means = [p.transformed_mean for p in found]
+        stds = [p.predictive_std if is_one_run else p.transformed_std for p in found]
         return np.column_stack(means), np.column_stack(stds)
 
     def feasibility(self) -> Feasibility:

@@ -32,7 +32,10 @@ class Learner(Player, Protocol):
     """A player that also predicts."""
 
     def predict(self, place: str) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation (m, t) of z at one of the landscape's judges."""
+        """Mean and standard deviation (m, t) of z at one of the landscape's judges.
+
+        Of the mean response, or of one run where the judge knows no more.
+        """
         ...
 
 

@@ -277,7 +277,7 @@ def _judge(
     strata: dict[str, BoolArray] = {}
     if space is not None:
         strata = _strata(space, compositions, np.sqrt(scatter), objectives)
-    return Judge(fractions, mean, variance, strata, compositions)
+    return Judge(fractions, mean, variance, strata, compositions, is_one_run=z.shape[1] == 1)
 
 
 def _strata(
