@@ -67,7 +67,10 @@ PRIORS: Final[Mapping[str, LogNormal]] = {
     "noise": LogNormal(0.03, 1.4),  # misfit and noise in one: a few dozen values must not be followed to the last digit
     "discrepancy_variance": LogNormal(0.1, 1.5),  # what a lower level adds to the response
 }
-"""On standardised outcomes.  Central 68 %: 0.45 to 2.2, 0.18 to 1.4, 0.37 to 2.7, 0.0007 to 0.037, 0.0074 to 0.12, 0.02 to 0.45."""
+"""On standardised outcomes.
+
+Central 68 %: 0.45 to 2.2, 0.18 to 1.4, 0.37 to 2.7, 0.0007 to 0.037, 0.0074 to 0.12, 0.02 to 0.45.
+"""
 
 SAME_LEVEL: Final = 1e-6
 """Levels of fidelity that differ by less are one level; 1 is the top."""
