@@ -150,15 +150,16 @@ def needed_for_accuracy(document: Document) -> str:
 
 
 def refined(document: Document) -> str:
-    """After 100 random and 60 chosen: errors and coverage by stratum."""
+    """After 100 random evaluations, and after 60 chosen ones more by stratum: errors and coverage."""
     rows = []
     for name, strategies in document["refined"].items():
         for strategy, by_n in strategies.items():
-            n, strata = list(by_n.items())[-1]
-            for stratum, targets in strata.items():
+            (n_random, whole), (n_all, strata) = (list(by_n.items())[k] for k in (0, -1))
+            places = [(n_random, "fresh", whole["fresh"]), *((n_all, place, e) for place, e in strata.items())]
+            for n, place, targets in places:
                 for target, e in targets.items():
                     figures = [with_bounds(e[key]) for key in ("nrmse", "rmse", "bias", "coverage_90")]
-                    rows.append([name, strategy, n, stratum, SHORT.get(target, target), *figures])
+                    rows.append([name, strategy, n, place, SHORT.get(target, target), *figures])
     return table(["landscape", "chosen by", "n", "where", "target", "nRMSE", "rmse", "bias", "coverage"], rows)
 
 
