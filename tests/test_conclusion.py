@@ -120,6 +120,8 @@ def coupled() -> Learned:
     log_sigma = np.log10(truth(where)[:, 2])
     noise = rng.standard_normal((24, 3))
     values = np.column_stack([50 - 20 * (log_sigma + 4) + 2 * noise[:, 0], *10 ** (log_sigma + 0.1 * noise[:, 1:].T)])
+    common = np.repeat(rng.standard_normal(12), 2)  # of every composition, and no function of where it lies
+    values = np.column_stack([values[:, 0] - 8 * common, *(values[:, 1:] * 10 ** (0.4 * common[:, None])).T])
     training = replace(table(where), Y=values)
     held = table(SPACE.sample(6, rng))
     surrogate = fit_surrogate(training.X, training.Y, DEFAULT_TARGETS, options=SurrogateOptions(joint=True))
@@ -184,7 +186,7 @@ def test_what_the_smooth_response_misses_counts_for_the_composition_and_for_no_r
     one = SimpleNamespace(centre=5.0, scale=2.0, recalibration=Recalibration(1.5), misfit=0.01)
     other = SimpleNamespace(centre=0.0, scale=1.0, recalibration=Recalibration(), misfit=0.25)
     surrogate = SimpleNamespace(fitted=dict(zip(RECOMMENDED_FOR, (one, other), strict=True)))
-    learned = SimpleNamespace(posterior=posterior, surrogate=surrogate, promising=list)
+    learned = SimpleNamespace(posterior=posterior, surrogate=surrogate, promising=list, inputs=SPACE.to_unit)
     [found] = probability_pareto(learned, SPACE, [composition])
     assert found == pytest.approx(1 - norm.cdf(0.1 / 0.3) * norm.cdf(0.2 / 0.5), abs=0.015)
 

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 
 from dynaphase import stopping
+from dynaphase.composition import Composition
 from dynaphase.config import PRESETS, CampaignConfig, make_config
 from dynaphase.errors import ConfigError
+from dynaphase.rounds import Entry, Plan, Role
+from dynaphase.steering import looks_of
 from dynaphase.stopping import StopReason, covers_too_little, n_final, verdict
 from dynaphase.validation import accuracy_intervals, agreement, bootstrap, coverage_of
 from dynaphase.validation.bootstrap import AccuracyIntervals
@@ -229,3 +232,17 @@ class TestIntervals:
         )
         assert found["first"].interval_95 == pytest.approx((middle - half, middle + half))
         assert not found["first"].is_too_low
+
+
+def test_a_confirmation_is_no_look_that_could_undo_the_decision_it_confirms() -> None:
+    asked = config(r=0.9, nrmse=0.1, confidence=0.9)
+    found = judged(30, 0.09)
+    compositions = [Composition.from_amounts({"Li": 1.0, "Al": 0.1 * k, "Ge": 1.0}) for k in (1, 2)]
+    first, confirmation = (
+        Plan(number, (Entry(composition, role),))
+        for number, composition, role in zip((0, 1), compositions, (Role.INITIAL, Role.CONFIRMATION), strict=True)
+    )
+    assert stop_reason(asked, [found], 38) is StopReason.ACCURACY
+    assert stop_reason(asked, [found, found], 38) is None, "a second look must show more"
+    looks = looks_of([first, confirmation], [found, found])
+    assert stop_reason(asked, looks, 38) is StopReason.ACCURACY

@@ -7,7 +7,7 @@ import pytest
 
 from dynaphase.errors import FitError
 from dynaphase.surrogate import Identity, SurrogateOptions, Target, compare, fit_surrogate, leave_one_out
-from dynaphase.surrogate.calibration import LIMITS, calibration_factor, recalibration
+from dynaphase.surrogate.calibration import LARGEST, LIMITS, calibration_factor, recalibration
 from dynaphase.surrogate.gp import SLOPE_VARIANCE, gp_covariance, smooth_covariance
 
 PLAIN = (Target("y", Identity(), "1"),)
@@ -135,6 +135,17 @@ def test_intervals_widen_where_left_out_compositions_say_so() -> None:
     assert np.mean(inside["noisy"][True]) > np.mean(inside["noisy"][False]) + 0.03
     assert np.mean(inside["noisy"][True]) > 0.85
     assert np.mean(inside["quiet"][True]) - np.mean(inside["quiet"][False]) < 0.01
+
+
+def test_the_whole_factor_is_bounded_where_nothing_was_left_out() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.random((80, 2)) * [1.0, 0.4]
+    residual = rng.normal(size=80) * np.exp(4 * X[:, 0])
+    found = recalibration(X, residual, 0.05 * np.ones(80), 0.01 * np.ones(80))
+    assert found.ratio is not None
+    everywhere = found.at(rng.random((500, 2)))
+    assert everywhere.max() == LARGEST
+    assert everywhere.min() >= found.factor
 
 
 def test_a_residual_does_not_excuse_itself() -> None:

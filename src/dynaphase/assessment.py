@@ -130,7 +130,8 @@ def expected_gain(learned: Learned, space: CompositionSpace, reference: FloatArr
     """
     simulated, _ = simulated_responses(learned)
     inside = [composition for composition in simulated if space.contains(composition)]
-    pool = [c for c in learned.promising(space.sobol(N_POOL, 0)) if c not in set(inside)]
+    taken = set(inside)
+    pool = [c for c in learned.promising(space.sobol(N_POOL, 0)) if c not in taken]
     known = front_runners(learned, inside, N_KNOWN)
     drawn = draw_responses(learned, [*known, *pool], RECOMMENDED_FOR, N_DRAWS, np.random.default_rng(0))
     score = learned.surrogate.fitted[RECOMMENDED_FOR[0]].target.transform

@@ -73,10 +73,9 @@ def probability_pareto(
     everything = [*compositions, *learned.promising(space.sobol(N_RIVALS, seed))]
     drawn = draw_responses(learned, everything, names, N_DRAWS, rng)
     fitted = [learned.surrogate.fitted[name] for name in names]
-    misfit = np.array([one.scale * one.recalibration.factor * np.sqrt(one.misfit) for one in fitted])
-    own = drawn[:, :, : len(compositions)] + misfit[:, None] * rng.standard_normal(
-        (N_DRAWS, len(names), len(compositions))
-    )
+    X = learned.inputs(compositions)
+    misfit = np.array([one.scale * one.recalibration.at(X) * np.sqrt(one.misfit) for one in fitted])
+    own = drawn[:, :, : len(compositions)] + misfit * rng.standard_normal((N_DRAWS, len(names), len(compositions)))
     unit = space.to_unit(everything)
     found = np.empty(len(compositions))
     for i in range(len(compositions)):

@@ -104,7 +104,8 @@ def saved_for_optimum(
 
     Everything that the campaign asked for counts on its side, by its cost: held-out, reference, confirmation and failed
     ones.  A random search is followed at the top level among compositions that are expected to succeed, and charged the
-    share of failures of the campaign's own random compositions, those of the first design and the held-out ones.
+    share of failures of the campaign's own random compositions: the held-out ones, and those of the first design unless
+    closed forms chose half of it.
 
     Parameters
     ----------
@@ -117,7 +118,6 @@ def saved_for_optimum(
     failed : collection of Composition
         Those all of whose simulations failed.
     """
-    asked = dict(pair for plan in plans for pair in plan.asked)
     inside = [composition for composition in simulated_responses(learned)[0] if space.contains(composition)]
     known = front_runners(learned, inside, N_KNOWN)
     reference = reference_point(learned, plans)
@@ -137,7 +137,8 @@ def saved_for_optimum(
     if not np.isfinite(lengths).any():
         return replace(saving, note="no draw of the surrogate has anything beyond the first design's medians")
     lengths = lengths[np.isfinite(lengths)]
-    random_ones = [c for c, role in asked.items() if role in (Role.INITIAL, Role.HELD_OUT)]
+    random_roles = (Role.HELD_OUT,) if config.design.method == "estimates" else (Role.INITIAL, Role.HELD_OUT)
+    random_ones = {c for plan in plans for c, role in plan.asked if role in random_roles}
     share_failed = min(0.95, sum(c in failed for c in random_ones) / max(len(random_ones), 1))
     low, middle, high = np.quantile(lengths, [0.05, 0.5, 0.95])
     return replace(

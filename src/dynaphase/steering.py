@@ -14,7 +14,7 @@ chosen, which records came, in which order.  So a run that is killed at any poin
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -202,11 +202,10 @@ class Steering:
 
     def _verdict(self, journal: Journal) -> Verdict | None:
         costs = costs_of(self.config, journal.assessments)
-        # What confirms the decision to stop is no part of what led to it.
         plans = journal.plans[:-1] if journal.plans[-1].is_confirmation else journal.plans
         n_planned = n_weighed(self.config, _entries(plans), costs)
         cpu_hours = sum(record.cpu_seconds for record in journal.records.values()) / 3600
-        return verdict(self.config, journal.assessments, n_planned, cpu_hours)
+        return verdict(self.config, looks_of(journal.plans, journal.assessments), n_planned, cpu_hours)
 
     def _following(self, journal: Journal, found: Verdict | None) -> Plan | None:
         """The round after the last one: the acquisition's, a confirmation of the recommendations, or none."""
@@ -254,6 +253,14 @@ class Steering:
 
     def _journal(self) -> Journal:
         return read_journal(self.store, self.config)
+
+
+def looks_of(plans: Sequence[Plan], assessments: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The assessments that a decision to stop rests on: what confirms such a decision is no part of what led to it.
+
+    A confirmation is no further look at the accuracy either: a stricter bound would undo the decision it confirms.
+    """
+    return [found for plan, found in zip(plans, assessments, strict=False) if not plan.is_confirmation]
 
 
 def _entries(plans: Sequence[Plan]) -> list[Entry]:

@@ -35,6 +35,9 @@ LEVEL: Final = 0.9
 LIMITS: Final = (0.8, 3.0)
 """κ is kept within these: with a few dozen compositions a quantile is itself uncertain."""
 
+LARGEST: Final = 10.0
+"""κ·√g at most: far from all that was left out the ratio is a guess, and the process is unsure there by itself."""
+
 LEAST: Final = 20
 """Fewer compositions say nothing of a 90 % interval."""
 
@@ -50,10 +53,10 @@ class Recalibration:
     ratio: Scatter | None = None
 
     def at(self, X: FloatArray) -> FloatArray:
-        """κ·√max(g(x), 1) at `X` (n, d), shape (n,)."""
+        """κ·√max(g(x), 1), at most `LARGEST`, at `X` (n, d), shape (n,)."""
         if self.ratio is None:
             return np.full(len(X), self.factor)
-        return np.asarray(self.factor * np.sqrt(self.ratio.variance(X).clip(min=1.0)))
+        return np.asarray((self.factor * np.sqrt(self.ratio.variance(X).clip(min=1.0))).clip(max=LARGEST))
 
 
 NONE: Final = Recalibration()
