@@ -96,7 +96,7 @@ def test_a_killed_campaign_says_what_is_open_and_how_to_go_on(tmp_path: Path) ->
         ),
         (
             {"stopped_because": "budget"},
-            "3 simulations of 1 composition open: no result came; 'dynaphase run DIR' tries again",
+            "3 simulations of 1 composition open: no result yet; 'dynaphase run DIR' tries again",
         ),
     ],
 )

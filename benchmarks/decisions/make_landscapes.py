@@ -16,7 +16,7 @@ Near percolation runs of one composition lie decades apart, and a mean of eight 
 tenth of the fresh compositions whose log10 σ scatters most gets 24 further seeds (``--sharpen``: only that, for tables
 that are there).  All of them count, the first eight included.
 
-Hours of computing: finished simulations are kept in ``NAME.partial`` beside the table, and the same command goes on.
+Hours of computing: finished simulations are kept in a file ``.partial`` beside the table, and the same command goes on.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def scattering_most(table: pd.DataFrame, elements: Sequence[str]) -> list[tuple[
 def make(name: str, n_workers: int | None) -> None:
     """Simulate what is missing and write the table."""
     rows = asked(name)
-    write(name, table_of(name, rows, n_workers))
+    write(name, table_of(name, rows, n_workers, partial_of(name)), partial_of(name))
 
 
 def sharpen(name: str, n_workers: int | None) -> None:
@@ -133,22 +133,27 @@ def sharpen(name: str, n_workers: int | None) -> None:
     if (n_seeds > SEEDS["fresh"]).any():
         print(f"{name} has its further seeds already", file=sys.stderr)
         return
-    more = table_of(name, scattering_most(table, system.elements), n_workers)
-    write(name, pd.concat([table, more], ignore_index=True))
+    kept_in = partial_of(name, more=True)
+    more = table_of(name, scattering_most(table, system.elements), n_workers, kept_in)
+    write(name, pd.concat([table, more], ignore_index=True), kept_in)
 
 
-def write(name: str, table: pd.DataFrame) -> None:
+def partial_of(name: str, more: bool = False) -> Path:
+    """Where finished simulations, or the further ones, are kept until the table is written."""
+    return TABLES / f"{name}{'-more' if more else ''}.partial"
+
+
+def write(name: str, table: pd.DataFrame, kept_in: Path) -> None:
     """Keep the table; the simulations kept beside it are of no more use."""
     table.to_csv(TABLES / f"{name}.csv.xz", index=False, lineterminator="\n")
-    (TABLES / f"{name}.partial").unlink()
+    kept_in.unlink()
 
 
-def table_of(name: str, rows: list[tuple[str, Composition, int]], n_workers: int | None) -> pd.DataFrame:
-    """One row a simulation, those kept in ``NAME.partial`` not run again."""
+def table_of(name: str, rows: list[tuple[str, Composition, int]], n_workers: int | None, kept_in: Path) -> pd.DataFrame:
+    """One row a simulation; what `kept_in` holds is not run again."""
     system = get_system(LANDSCAPES[name][0])
     settings = PhysicalSettings(fidelity="eikonal").model_dump()
     TABLES.mkdir(exist_ok=True)
-    kept_in = TABLES / f"{name}.partial"
     kept: dict[str, dict[str, Any]] = {}
     if kept_in.exists():
         kept = {row["key"]: row for row in map(json.loads, kept_in.read_text(encoding="utf-8").splitlines())}
@@ -197,7 +202,8 @@ def main() -> None:
     if unknown:
         parser.error(f"no landscape {', '.join(sorted(unknown))}; there are {', '.join(LANDSCAPES)}")
     for name in arguments.names:
-        if not arguments.sharpen:
+        is_sharpening = partial_of(name, more=True).exists()
+        if not arguments.sharpen and not is_sharpening:  # an interrupted sharpening has its table already
             make(name, arguments.workers)
         if name in SHARPENED:
             sharpen(name, arguments.workers)

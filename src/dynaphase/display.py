@@ -158,7 +158,7 @@ def _how_it_goes(state: Mapping[str, Any], directory: Path | None) -> list[str]:
     if state["is_running"]:
         return [f"running: {still_open}" if still_open else "running: all that was asked for is recorded; learning"]
     if reason and reason != "interrupted":
-        again = [f"{still_open}: no result came; {go_on} tries again"] if still_open else []
+        again = [f"{still_open}: no result yet; {go_on} tries again"] if still_open else []
         return [why_stopped(reason, state.get("stopped_in_words")), *again]
     if not state["n_planned"]:
         return [f"not begun; start it with {go_on}"]
