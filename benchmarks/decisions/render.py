@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from decisions.verdict import verdict
+from decisions.verdict import number, verdict, with_bounds
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "decisions.md"
 HYPERVOLUME_FIGURE: Final = "decisions_hypervolume.png"
@@ -45,20 +45,6 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = ["| " + " | ".join(cells) + " |" for cells in (header, ["---"] * len(header), *rows)]
     return "\n".join(lines) + "\n"
-
-
-def number(value: float | None, digits: int = 2) -> str:
-    """Three significant digits at most; what never happens is a dash."""
-    if value is None:
-        return "–"
-    return f"{value:.0f}" if abs(value) >= 99.5 else f"{value:.{digits}g}"
-
-
-def with_bounds(entry: Mapping[str, Any], digits: int = 2) -> str:
-    """Value and its 90 % interval."""
-    centre = entry["median"] if "median" in entry else entry["mean"]
-    low, high = entry["interval_90"]
-    return f"{number(centre, digits)} ({number(low, digits)} … {number(high, digits)})"
 
 
 def factor(entry: Mapping[str, Any] | None, document: Document) -> str:

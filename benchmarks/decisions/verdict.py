@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from decisions.games import REFINING, UNDER_FAILURES
+from decisions.results import OURS
+
 SIGMA: Final = "ionic_conductivity_S_per_cm"
 S: Final = "stability_score"
 NAMES: Final = {SIGMA: "log10 σ", S: "S"}
-LANDSCAPES: Final = ("neighbourhood", "simplex", "quaternary")
-REFINED: Final = "max-variance, phases"
 LEARNED: Final = "integrated-variance, phases"
-OURS: Final = "dynaphase"
+"""Whose evaluations to an accuracy are quoted."""
+LANDSCAPES: Final = ("neighbourhood", "simplex", "quaternary")
 
 NRMSE: Final = {"neighbourhood": (0.03, 0.07), "simplex": (0.03, 0.09), "quaternary": (0.05, 0.10)}
 """Largest nRMSE of log10 σ and of S after 100 random and 60 chosen evaluations."""
@@ -59,7 +61,7 @@ def verdict(document: Document) -> list[Line]:
 
 def _last(document: Document, name: str) -> Mapping[str, Any] | None:
     """Errors after all chosen evaluations, by stratum and target."""
-    by_n = document["refined"].get(name, {}).get(REFINED)
+    by_n = document["refined"].get(name, {}).get(REFINING)
     return None if not by_n else by_n[list(by_n)[-1]]
 
 
@@ -76,7 +78,7 @@ def _accuracy(document: Document) -> Iterator[Line]:
         for target, bound in zip((SIGMA, S), NRMSE[name], strict=True):
             found = errors["fresh"][target]["nrmse"]
             what = f"{label}: nRMSE of {NAMES[target]} after 100 random + 60 chosen"
-            yield Line(what, f"≤ {bound:g}", bounded(found, 3), found["median"] <= bound)
+            yield Line(what, f"≤ {bound:g}", with_bounds(found, 3), found["median"] <= bound)
 
 
 def _line(document: Document) -> Iterator[Line]:
@@ -87,11 +89,14 @@ def _line(document: Document) -> Iterator[Line]:
         for target, bound, unit in zip((SIGMA, S), LINE[name], (" decades", " points"), strict=True):
             found = errors[target]["rmse"]
             what = f"{label}: rmse of {NAMES[target]} on the stoichiometric line"
-            yield Line(what, f"≤ {bound:g}{unit}", bounded(found), found["median"] <= bound)
+            yield Line(what, f"≤ {bound:g}{unit}", with_bounds(found), found["median"] <= bound)
         if name == "neighbourhood":
             found = errors[S]["bias"]
             yield Line(
-                f"{label}: bias of S there", f"≤ {LINE_BIAS:g} points", bounded(found), abs(found["mean"]) <= LINE_BIAS
+                f"{label}: bias of S there",
+                f"≤ {LINE_BIAS:g} points",
+                with_bounds(found),
+                abs(found["mean"]) <= LINE_BIAS,
             )
 
 
@@ -103,13 +108,13 @@ def _coverage(document: Document) -> Iterator[Line]:
         for target in (SIGMA, S):
             found = errors["fresh"][target]["coverage_90"]
             what = f"{label}: coverage of the 90 % interval of {NAMES[target]}"
-            yield Line(what, f"{low:g} … {high:g}", bounded(found, 3), low <= round(found["mean"], 3) <= high)
+            yield Line(what, f"{low:g} … {high:g}", with_bounds(found, 3), low <= round(found["mean"], 3) <= high)
             worst = min((k for k in errors if k != "fresh"), key=lambda k: errors[k][target]["coverage_90"]["mean"])
             found = errors[worst][target]["coverage_90"]
             yield Line(
                 f"{label}: the same in the worst stratum ({worst})",
                 f"≥ {COVERAGE_OF_A_STRATUM:.2f}",
-                bounded(found, 3),
+                with_bounds(found, 3),
                 found["mean"] >= COVERAGE_OF_A_STRATUM,
             )
 
@@ -121,7 +126,7 @@ def _needed(document: Document) -> Iterator[Line]:
             entry, bound = found[target], NEEDED[target, is_noisy]
             reached = entry["median"] is not None and entry["median"] <= bound
             what = f"{label}: evaluations for the {NAMES[target]} of 100 random ones with plain fractions"
-            yield Line(what, f"≤ {bound}", bounded(entry, 2), reached)
+            yield Line(what, f"≤ {bound}", with_bounds(entry, 2), reached)
 
 
 def _acceleration(document: Document) -> Iterator[Line]:
@@ -129,7 +134,7 @@ def _acceleration(document: Document) -> Iterator[Line]:
         found = document["acceleration_factor"].get(label)
         if found is not None:
             bound = ACCELERATION[name][is_noisy]
-            measured = f"{bounded(found)}; {found['reached']:.0%} of the campaigns arrive"
+            measured = f"{with_bounds(found)}; {found['reached']:.0%} of the campaigns arrive"
             yield Line(
                 f"{label}: acceleration to 95 % of the best hypervolume",
                 f"≥ {bound}",
@@ -150,7 +155,7 @@ def _single_targets(document: Document) -> Iterator[Line]:
         yield Line(
             f"acceleration for one target, the smallest of {len(found)} ({where})",
             "≥ 1",
-            bounded(worst),
+            with_bounds(worst),
             worst["median"] >= 1,
         )
 
@@ -168,7 +173,7 @@ def _peers(document: Document) -> Iterator[Line]:
             yield Line(
                 f"share of the best hypervolume minus that of {peer}, the smallest of {len(found)} ({where})",
                 "≥ 0",
-                f"{bounded(worst)}; behind beyond its interval in {n_behind}",
+                f"{with_bounds(worst)}; behind beyond its interval in {n_behind}",
                 worst["mean"] >= 0,
             )
 
@@ -187,7 +192,7 @@ def _choosing(document: Document) -> Iterator[Line]:
 
 def _failures(document: Document) -> Iterator[Line]:
     for label, strategies in document["failures"].items():
-        entry = strategies.get(LEARNED)
+        entry = strategies.get(UNDER_FAILURES)
         for target in entry["n_with"] if entry else ():
             pair = [entry[key][target]["median"] for key in ("n_with", "n_without")]
             what = f"{label}: {NAMES.get(target, target)} with 30 % failures, evaluations over those without"
@@ -199,18 +204,20 @@ def _failures(document: Document) -> Iterator[Line]:
             yield Line(
                 f"{label}: compositions whose failing is predicted rightly, after {n}",
                 f"≥ {RECOGNISED:.0%}",
-                bounded(seen, 3),
+                with_bounds(seen, 3),
                 seen["mean"] >= RECOGNISED,
             )
 
 
-def bounded(entry: Mapping[str, Any], digits: int = 2) -> str:
-    """Value and its 90 % interval; what never happens is a dash."""
+def number(value: float | None, digits: int = 2) -> str:
+    """Three significant digits at most; what never happens is a dash."""
+    if value is None:
+        return "–"
+    return f"{value:.0f}" if abs(value) >= 99.5 else f"{value:.{digits}g}"
 
-    def number(value: float | None) -> str:
-        if value is None:
-            return "–"
-        return f"{value:.0f}" if abs(value) >= 99.5 else f"{value:.{digits}g}"
 
+def with_bounds(entry: Mapping[str, Any], digits: int = 2) -> str:
+    """Value and its 90 % interval."""
+    centre = entry["median"] if "median" in entry else entry["mean"]
     low, high = entry["interval_90"]
-    return f"{number(entry.get('median', entry.get('mean')))} ({number(low)} … {number(high)})"
+    return f"{number(centre, digits)} ({number(low, digits)} … {number(high, digits)})"
