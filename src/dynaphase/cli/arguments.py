@@ -10,12 +10,13 @@ import typer
 
 from dynaphase.errors import ConfigError
 
-__all__ = ["Directory", "Formula", "Json", "NWorkers", "Options", "System", "settings_of"]
+__all__ = ["Directory", "Fidelity", "Formula", "Json", "NWorkers", "Options", "System", "settings_of"]
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Formula = Annotated[str, typer.Argument(metavar="FORMULA", help="e.g. 'Li1.5Al0.5Ge1.5(PO4)3'")]
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="A campaign directory.")]
 System = Annotated[str, typer.Option(help="Material system: lagp, latp, llzo or a table (TABLE.toml).")]
+Fidelity = Annotated[str | None, typer.Option(help="Of physical: eikonal, 96, 128, 256 or 3d.")]
 NWorkers = Annotated[int | None, typer.Option("--workers", min=1, help="Simulations at a time [one per core].")]
 Options = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any option of the model; repeatable.")

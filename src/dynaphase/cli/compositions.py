@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from dynaphase.cli.application import app
-from dynaphase.cli.arguments import Formula, Json, NWorkers, Options, System, settings_of
+from dynaphase.cli.arguments import Fidelity, Formula, Json, NWorkers, Options, System, settings_of
 from dynaphase.cli.json_output import material_json, print_json, record_json
 from dynaphase.display import make_console, print_material, print_record, progress_bar
 from dynaphase.errors import ConfigError
@@ -22,7 +22,7 @@ def simulate(
     formula: Formula,
     model: Annotated[str, typer.Option(help="physical: furnace, lithium, interphase; paper: as printed.")] = "physical",
     stepping: Annotated[str | None, typer.Option(help="Of paper. exact: as printed; fast: adaptive.")] = None,
-    fidelity: Annotated[str | None, typer.Option(help="Of physical: eikonal, 96, 128, 256 or 3d.")] = None,
+    fidelity: Fidelity = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the microstructure.")] = 0,
     draws: Annotated[int, typer.Option(min=0, help="Draws of the uncertain parameters; 0: their medians.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, help="Seeds, from --seed on.")] = 1,
@@ -96,7 +96,7 @@ def _simulate_many(
 def compare(
     formulas: Annotated[list[str], typer.Argument(metavar="FORMULA FORMULA...", help="Compositions to compare.")],
     model: Annotated[str, typer.Option(help="physical or paper; the latter without draws.")] = "physical",
-    fidelity: Annotated[str | None, typer.Option(help="Of physical: eikonal, 96, 128, 256 or 3d.")] = None,
+    fidelity: Fidelity = None,
     draws: Annotated[
         int | None, typer.Option(min=0, help="Draws of the uncertain parameters; 0: their medians [default: 32].")
     ] = None,
