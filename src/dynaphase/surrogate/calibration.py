@@ -4,7 +4,7 @@ A Gaussian process whose covariance does not suit the response is too sure or no
 Leaving out one composition after the other shows by how much.  With residual r_i, variance v_i of the mean response and
 noise n_i of the observation, r_i²/(v_i + n_i) has mean 1 where the process is right; smoothed over the compositions
 (`scatter`: one residual has one degree of freedom) it is the local ratio g(x) of true to predicted variance.  Near
-percolation, where runs of one composition differ by decades and nothing tells noise from response, it is 5 or 10.
+percolation, where runs of one composition differ by decades and nothing tells noise from response, it is far above 1.
 The standard deviation of the mean response is multiplied by
 
     κ·√max(g(x), 1),    κ² = Q_p( ((r_i/z_p)² − n_i) / (v_i·max(g₋ᵢ, 1)) ),    z_p = Φ⁻¹((1 + p)/2)
